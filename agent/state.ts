@@ -1,0 +1,67 @@
+import type { Lease, Member, NicReport, NodeId, Waiting } from '../schema/node-state.ts'
+import type { Stage } from '../schema/stage-line.ts'
+
+/** Everything the capabilities tell each other. Each key has one writer, named here; anyone may read or watch. */
+export interface NodeState {
+  /** nics */
+  nics: readonly NicReport[]
+  /** leases: one per address in use. */
+  leases: readonly Lease[]
+  /** identity: set once from the first usable address, changed only by a clash (members). */
+  identity: Identity | undefined
+  /** discovery: addresses at which our DNS-SD service was heard, freshest first. */
+  discovered: readonly DiscoveredNode[]
+  /** members: this node included once Serf runs. */
+  members: readonly Member[]
+  /** main: the last stage reached. */
+  stage: Stage
+  /** Each capability writes its own key (`leases`, `members`, …); undefined or absent = it waits for nothing. */
+  waiting: Readonly<Record<string, Waiting | undefined>>
+}
+
+export interface Identity {
+  id: NodeId
+  address: string
+  /** Host name, NAME-ID in hexadecimal as in `plump-0adc`. */
+  name: string
+}
+
+export interface DiscoveredNode {
+  address: string
+  /** Whether it proved to hold the same cluster key; `stranger` nodes are only counted and told of on the console. */
+  kind: 'same-cluster' | 'stranger'
+  lastHeardMs: number
+}
+
+type Listener<Key extends keyof NodeState> = (value: NodeState[Key], before: NodeState[Key]) => void
+
+/** Holds {@link NodeState} and tells watchers of changes, synchronously and in the order they registered. */
+export class StateStore {
+  #state: NodeState = { nics: [], leases: [], identity: undefined, discovered: [], members: [], stage: 'root', waiting: {} }
+  #listeners = new Map<keyof NodeState, Set<(value: never, before: never) => void>>()
+
+  get<Key extends keyof NodeState>(key: Key): NodeState[Key] {
+    return this.#state[key]
+  }
+
+  /** Sets one key; watchers are called only when its content (as JSON) differs from before. */
+  set<Key extends keyof NodeState>(key: Key, value: NodeState[Key]): void {
+    const before = this.#state[key]
+    if (JSON.stringify(before) === JSON.stringify(value)) return
+    this.#state = { ...this.#state, [key]: value }
+    for (const listener of this.#listeners.get(key) ?? []) (listener as Listener<Key>)(value, before)
+  }
+
+  /** Says, or with undefined takes back, what the capability `owner` waits for. */
+  setWaiting(owner: string, waiting: Waiting | undefined): void {
+    this.set('waiting', { ...this.#state.waiting, [owner]: waiting })
+  }
+
+  /** Calls `listener` at every change of `key` from now on; gives the function that ends it. */
+  watch<Key extends keyof NodeState>(key: Key, listener: Listener<Key>): () => void {
+    const listeners = this.#listeners.get(key) ?? new Set()
+    this.#listeners.set(key, listeners)
+    listeners.add(listener as never)
+    return () => void listeners.delete(listener as never)
+  }
+}

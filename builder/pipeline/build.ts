@@ -1,0 +1,26 @@
+import type { PlumpYaml } from '../../schema/plump-yaml.ts'
+import type { BuildEvent } from '../../schema/build-event.ts'
+
+/** What every step of one build may use besides the results of other steps. Made by `openBuild` in open-build.ts. */
+export interface Build {
+  /** plump.yaml with all defaults filled in. */
+  config: PlumpYaml
+  version: string
+  paths: {
+    /** The checkout: rootfs-overlay, templates, agent … */
+    project: string
+    /** `.cache` in the checkout: results of steps. */
+    cache: string
+    /** `$XDG_CACHE_HOME/plump`: downloads, shared by all checkouts. */
+    downloads: string
+    final: string
+  }
+  /** Trades size for time: lower compression. */
+  fast: boolean
+  /** The one time stamp written into every archive and file system, so that the clock is no input. */
+  epochSeconds: number
+  /** Base64 of the 32-byte cluster key; undefined with `cluster.key: ask`. A secret: it goes into the ISO and nowhere else. */
+  clusterKey: string | undefined
+  signal: AbortSignal
+  emit(event: BuildEvent): void
+}

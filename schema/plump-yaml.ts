@@ -1,0 +1,61 @@
+import { z } from 'zod'
+
+/** plump.yaml, the one file a user edits. Every key has a default, so an empty file is a valid one. */
+
+const macAddress = z.string().regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i, 'a MAC address looks like 52:54:00:12:34:56')
+  .transform((mac) => mac.toLowerCase())
+const ipv4Cidr = z.string().refine((text) => z.cidrv4().safeParse(text).success, 'an address with its prefix looks like 192.168.1.20/24')
+const kernelName = z.string().regex(/^[A-Za-z0-9]{1,8}(\.[A-Za-z0-9]{1,3})?$/, 'a kernel name has up to 8 letters and digits, then at most one dot and 3 more (DOS 8.3)')
+
+export const staticAddressSchema = z.strictObject({
+  mac: macAddress.describe('the network card, by its MAC address'),
+  address: ipv4Cidr.describe('address with prefix length'),
+  gateway: z.ipv4().optional().describe('default gateway'),
+  dns: z.array(z.ipv4()).default([]).describe('name servers'),
+})
+
+export const plumpYamlSchema = z.strictObject({
+  name: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/, 'up to 32 lower-case letters, digits and inner hyphens').default('plump')
+    .describe('name of the image; nodes are called NAME-ID'),
+  base: z.strictObject({
+    suite: z.enum(['trixie']).default('trixie').describe('Debian suite the packages come from'),
+    mirror: z.url().optional().describe('Debian mirror; default: the one the machine\'s own apt uses'),
+    securityMirror: z.url().optional().describe('mirror of the security updates; default: the one the machine\'s own apt uses, else base.mirror with -security'),
+  }).prefault({}),
+  kernels: z.strictObject({
+    default: kernelName.default('debian').describe('the kernel the menu starts by itself'),
+    arguments: z.string().max(1024).default('').describe('added to the command line of every kernel'),
+  }).prefault({}),
+  nics: z.strictObject({
+    set: z.union([z.enum(['pc', 'wired']), z.array(z.string().min(1)).min(1)]).default('wired')
+      .describe('network card modules: pc (what desktop and small-server boards carry), wired (all Ethernet and USB), or a list of module names'),
+    firmware: z.enum(['free', 'nonfree']).default('nonfree').describe('whether firmware from non-free-firmware is included for the chosen cards'),
+  }).prefault({}),
+  cluster: z.strictObject({
+    name: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/, 'up to 32 lower-case letters, digits and inner hyphens').default('plump')
+      .describe('name of the cluster; its key is kept under this name'),
+    key: z.enum(['embed', 'ask']).default('embed').describe('embed: the ISO carries the cluster key and is itself a secret; ask: the node asks for it on the console or takes it from a USB stick'),
+    seeds: z.array(z.ipv4()).max(64).default([]).describe('addresses of members to try besides those found by multicast'),
+  }).prefault({}),
+  network: z.strictObject({
+    static: z.array(staticAddressSchema).max(256).default([]).describe('fixed addresses by MAC; every other card asks DHCP'),
+  }).prefault({}),
+  console: z.strictObject({
+    serial: z.strictObject({
+      port: z.int().min(0).max(3).default(0).describe('serial port of stage lines, menu and shell'),
+      speed: z.union([z.literal(9600), z.literal(19200), z.literal(38400), z.literal(57600), z.literal(115200)]).default(115200).describe('bits per second'),
+    }).prefault({}),
+    shell: z.boolean().default(true).describe('root shell without a password on tty3 and serial; the person at the machine owns it'),
+  }).prefault({}),
+  ssh: z.strictObject({
+    authorizedKeys: z.array(z.string().regex(/^(ssh-|ecdsa-|sk-)\S+ [A-Za-z0-9+/=]+( .*)?$/, 'a public key as in ~/.ssh/id_ed25519.pub')).default([])
+      .describe('public keys that may log in as root; ssh runs only when there is at least one'),
+  }).prefault({}),
+  menu: z.strictObject({
+    timeoutSeconds: z.int().min(0).max(3600).default(3).describe('how long the boot menu waits; 0 boots at once'),
+    title: z.string().max(60).default('Plump').describe('heading of the boot menu'),
+  }).prefault({}),
+})
+
+export type PlumpYaml = z.output<typeof plumpYamlSchema>
+export type StaticAddress = z.output<typeof staticAddressSchema>
