@@ -7,7 +7,7 @@ export interface NodeState {
   nics: readonly NicReport[]
   /** leases: one per address in use. */
   leases: readonly Lease[]
-  /** identity: set once from the first usable address, changed only by a clash (members). */
+  /** identity: set from the first usable address; afterwards changed by members alone (a clash of ids, another address to be reached at). */
   identity: Identity | undefined
   /** discovery: addresses at which our DNS-SD service was heard, freshest first. */
   discovered: readonly DiscoveredNode[]

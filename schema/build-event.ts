@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** What `./plump build --json` prints, a line each; the progress list and the plain log are drawn from the same events. */
 export const buildEventSchema = z.discriminatedUnion('type', [

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { staticAddressSchema } from './plump-yaml.ts'
 
 /** /etc/plump/node.json: what of plump.yaml the node needs to know. The cluster key is not in it; it lies beside it in cluster.key (mode 600). */

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { STAGES } from './stage-line.ts'
 
 /** What a node tells of itself over /run/plump/agent.sock; `plump … --json` prints these. */

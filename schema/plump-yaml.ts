@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** plump.yaml, the one file a user edits. Every key has a default, so an empty file is a valid one. */
 

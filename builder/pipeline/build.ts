@@ -17,6 +17,8 @@ export interface Build {
   }
   /** Trades size for time: lower compression. */
   fast: boolean
+  /** Asks the mirror for its package lists even when the ones at hand are fresh. */
+  refresh: boolean
   /** The one time stamp written into every archive and file system, so that the clock is no input. */
   epochSeconds: number
   /** Base64 of the 32-byte cluster key; undefined with `cluster.key: ask`. A secret: it goes into the ISO and nowhere else. */

@@ -1,0 +1,21 @@
+import { helpVerb } from './help.ts'
+import { key } from './key.ts'
+import { leases } from './leases.ts'
+import { log } from './log.ts'
+import { nics } from './nics.ts'
+import { nodes } from './nodes.ts'
+import { showmap } from './showmap.ts'
+import { status } from './status.ts'
+import type { Verb } from './verb.ts'
+import { version } from './version.ts'
+
+const workVerbs: readonly Verb[] = [status, nodes, nics, leases, log, key, showmap, version]
+
+/** Every verb of `plump` on a node, in the order of the help. */
+export const VERBS: readonly Verb[] = [...workVerbs, helpVerb(workVerbs)]
+
+/**
+ * The seed's program names and the verbs they stand for (design.md, decision 17): a link of that name to plump runs the
+ * verb. A new name is one line here and one file beside this one.
+ */
+export const SEED_NAMES: Readonly<Record<string, string>> = { showmap: 'showmap' }

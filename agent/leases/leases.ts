@@ -1,0 +1,132 @@
+import { mkdirSync } from 'node:fs'
+import type { Lease, NicReport } from '../../schema/node-state.ts'
+import type { AgentContext, Capability } from '../capability.ts'
+import { readTextIfThere, writeAtomically } from '../os/files.ts'
+import { addLinkLocal, directRoute, isFree, removeLinkLocal, setStatic, takenOverLinkLocal } from './addresses.ts'
+import { dhcpProcess, forgetDhcp, readLease, renewDhcp, startDhcp, stopDhcp, watchLeases } from './dhcp-client.ts'
+import { leasesOf, newPort, step, type Port, type PortAction, type PortEvent } from './lease-machine.ts'
+import { formatResolvConf } from './resolv-conf.ts'
+import { waitingForAddress } from './waiting.ts'
+
+const TICK_MS = 1_000
+/** A wire needs a moment to come up, and a server to answer: no word on the console before that. */
+const PATIENCE_MS = 4_000
+const FOLDER = '/run/plump/leases'
+
+/**
+ * Gives every network card with a carrier its addresses, all at the same time, and keeps state `leases` current. Each
+ * interface is a {@link Port} of its own, so that a silent one delays nothing.
+ */
+export function startLeases(context: AgentContext): Capability {
+  const log = context.log.named('leases')
+  const ports = new Map<string, Port>()
+  const opening = new Set<string>()
+  let withoutAddressSinceMs: number | undefined = context.nowMs()
+
+  const happen = (name: string, event: PortEvent): void => {
+    const before = ports.get(name)
+    if (!before) return
+    const { port, actions } = step(before, event, context.nowMs())
+    ports.set(name, port)
+    for (const action of actions) perform(name, action).catch((error: unknown) => log.warn(`${name}: ${String(error)}`))
+    publish()
+  }
+
+  const perform = async (name: string, action: PortAction): Promise<void> => {
+    switch (action.do) {
+      case 'start-dhcp': return startDhcp(name, action, () => dhcpEnded(name))
+      case 'renew-dhcp': return renewDhcp(name)
+      case 'stop-dhcp': return stopDhcp(name)
+      case 'set-static': return setStatic(name, interfaceIndex(name), action.address)
+      case 'probe': return happen(name, { kind: 'probed', address: action.address, free: await isFree(name, action.address) })
+      case 'add-link-local': return addLinkLocal(name, action.address)
+      case 'remove-link-local': return removeLinkLocal(name, action.address)
+      case 'direct-route': return directRoute(name, interfaceIndex(name), action.on)
+      case 'say': return log[action.level](action.message)
+    }
+  }
+
+  /** Passed over when another serves the interface by now: the one that ended had been replaced. */
+  const dhcpEnded = (name: string): void => {
+    if (dhcpProcess(name) === undefined) happen(name, { kind: 'dhcp-ended' })
+  }
+
+  const publish = (): void => {
+    const before = context.state.get('leases')
+    const leases = [...ports.values()].flatMap(leasesOf)
+    for (const lease of leases) {
+      const known = before.some((other) => other.interface === lease.interface && other.address === lease.address)
+      if (!known) context.stage('lease', { if: lease.interface, addr: lease.address, server: lease.server ?? lease.kind })
+    }
+    // After the lines, as the first address sets off stages that come later.
+    context.state.set('leases', leases)
+    withoutAddressSinceMs = leases.length > 0 ? undefined : withoutAddressSinceMs ?? context.nowMs()
+    const patient = withoutAddressSinceMs !== undefined && context.nowMs() - withoutAddressSinceMs < PATIENCE_MS
+    context.state.setWaiting('leases', patient ? undefined : waitingForAddress([...ports.values()]))
+  }
+
+  const follow = (nics: readonly NicReport[]): void => {
+    for (const name of ports.keys()) {
+      if (nics.some((nic) => nic.interface === name)) continue
+      log.info(`${name} is gone`)
+      ports.delete(name)
+      forgetDhcp(name).catch((error: unknown) => log.warn(String(error)))
+    }
+    for (const nic of nics) {
+      if (nic.interface === undefined) continue
+      if (ports.has(nic.interface)) happen(nic.interface, { kind: 'carrier', up: nic.carrier })
+      else void open(nic.interface, nic.mac ?? '')
+    }
+    publish()
+  }
+
+  /** Takes an interface over with what runs on it already, then tells it of its carrier. */
+  const open = async (name: string, mac: string): Promise<void> => {
+    if (opening.has(name)) return
+    opening.add(name)
+    const linkLocal = await takenOverLinkLocal(name)
+    opening.delete(name)
+    const nic = context.state.get('nics').find((report) => report.interface === name)
+    if (!nic) return
+    const fixed = context.config.network.static.find((entry) => entry.mac === mac)
+    const dhcp = dhcpProcess(name) === undefined ? undefined : readLease(name) ?? 'asking'
+    ports.set(name, newPort(name, mac, fixed, { carrier: nic.carrier, dhcp, linkLocal }, context.nowMs()))
+    happen(name, { kind: 'carrier', up: nic.carrier })
+  }
+
+  const tick = (): void => {
+    for (const [name, port] of ports) {
+      // One that an earlier agent started is not our child; its end shows only here.
+      if (port.dhcp.phase === 'bound' || port.dhcp.phase === 'asking') dhcpEnded(name)
+      happen(name, { kind: 'tick' })
+    }
+  }
+
+  mkdirSync(FOLDER, { recursive: true })
+  const unwatchFiles = watchLeases((name) => {
+    const lease = readLease(name)
+    happen(name, lease ? { kind: 'leased', lease } : { kind: 'unleased' })
+  })
+  const unwatchLeases = context.state.watch('leases', writeResolvConf)
+  const unwatchNics = context.state.watch('nics', follow)
+  const ticking = setInterval(tick, TICK_MS)
+  follow(context.state.get('nics'))
+
+  return {
+    stop() {
+      clearInterval(ticking)
+      unwatchNics()
+      unwatchLeases()
+      unwatchFiles()
+    },
+  }
+}
+
+function writeResolvConf(leases: readonly Lease[]): void {
+  // The last servers known are better than none while a cable is out.
+  if (leases.length > 0) writeAtomically('/etc/resolv.conf', formatResolvConf(leases))
+}
+
+function interfaceIndex(name: string): number {
+  return Number(readTextIfThere(`/sys/class/net/${name}/ifindex`) ?? 0)
+}

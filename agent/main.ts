@@ -1,0 +1,131 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { uptime } from 'node:os'
+import { performance } from 'node:perf_hooks'
+import { nodeJsonSchema, type NodeJson } from '../schema/node-json.ts'
+import { formatWaitingLine } from '../schema/stage-line.ts'
+import { startApi } from './api/api.ts'
+import type { AgentContext, Capability } from './capability.ts'
+import { startConsole } from './console/console.ts'
+import { startDiscovery } from './discovery/discovery.ts'
+import { startIdentity } from './identity/identity.ts'
+import { startLeases } from './leases/leases.ts'
+import { openLog } from './log.ts'
+import { submitClusterKey, waitForClusterKey } from './members/cluster-key.ts'
+import { startMembers } from './members/members.ts'
+import { startNics } from './nics/nics.ts'
+import { kernelConsoles, writeToConsoles } from './os/consoles.ts'
+import { readTextIfThere, writeAtomically } from './os/files.ts'
+import { keepLogSmall } from './os/log-size.ts'
+import { startSsh } from './ssh/ssh.ts'
+import { openStages } from './stages.ts'
+import { StateStore } from './state.ts'
+
+/** The story of a node, from the start of the agent to a member of the cluster. init starts it again if it ends (etc/inittab). */
+
+const NODE_JSON = '/etc/plump/node.json'
+const STAGE_MEMORY = '/run/plump/stages.json'
+const API_SOCKET = '/run/plump/agent.sock'
+
+function main(): void {
+  const config = readConfig()
+  const context = openContext(config)
+  context.stage('agent', { version: config.version })
+
+  const running: Capability[] = [
+    startNics(context),
+    startLeases(context),
+    startIdentity(context),
+    startConsole(context),
+    startApi(context, { submitKey: submitClusterKey, socketPath: API_SOCKET }),
+    startSsh(context),
+    { stop: keepLogSmall() },
+  ]
+  tellWhenReady(context)
+  tellWhenJoined(context)
+  stopOnSignals(context, running)
+  endOnBugs(context)
+
+  void waitForClusterKey(context).then((key) => {
+    context.clusterKey = key
+    running.push(startDiscovery(context), startMembers(context))
+  })
+}
+
+function openContext(config: NodeJson): AgentContext {
+  const state = new StateStore()
+  const stage = openStages(state, {
+    print: tell,
+    uptimeSeconds: uptime,
+    printedBefore: () => JSON.parse(readTextIfThere(STAGE_MEMORY) ?? '[]') as string[],
+    remember: (printed) => writeAtomically(STAGE_MEMORY, JSON.stringify(printed)),
+  })
+  return { config, clusterKey: undefined, state, log: openLog('agent'), stage, nowMs: () => performance.now() }
+}
+
+/** A line for people and tests: on every console and in the log. tty0, the screen, belongs to the status screen. */
+function tell(line: string): void {
+  openLog('agent').info(line)
+  writeToConsoles(kernelConsoles().filter((name) => name !== 'tty0' && name !== 'tty1'), line)
+}
+
+/** Address, id, members and API work: the node can take part, alone or not. */
+function tellWhenReady({ state, stage }: AgentContext): void {
+  whenState(state, ['identity', 'members', 'waiting'], () => {
+    const identity = state.get('identity')
+    const member = state.get('members').some((each) => each.self && each.state === 'alive')
+    if (!identity || !member || state.get('waiting')['api'] || !existsSync(API_SOCKET)) return false
+    stage('ready', { addr: identity.address, id: String(identity.id) })
+    return true
+  })
+}
+
+/** The first other member is there. */
+function tellWhenJoined({ state, stage }: AgentContext): void {
+  whenState(state, ['members', 'stage'], () => {
+    const alive = state.get('members').filter((member) => member.state === 'alive')
+    if (state.get('stage') !== 'ready' || alive.length < 2) return false
+    stage('joined', { members: String(alive.length) })
+    return true
+  })
+}
+
+/** Tries `attempt` at every change of the keys until it succeeds. */
+function whenState(state: StateStore, keys: readonly ('identity' | 'members' | 'stage' | 'waiting')[], attempt: () => boolean): void {
+  let done = false
+  for (const key of keys) {
+    state.watch(key, () => {
+      done ||= attempt()
+    })
+  }
+}
+
+/** The node's configuration; without it there is no node, so say so and let init try again. */
+function readConfig(): NodeJson {
+  try {
+    return nodeJsonSchema.parse(JSON.parse(readFileSync(NODE_JSON, 'utf8')))
+  } catch (error) {
+    tell(formatWaitingLine({ for: `a usable ${NODE_JSON}`, fix: 'boot an image built with ./plump build' }))
+    throw error
+  }
+}
+
+/** Ends timers and helpers; what serves the node (udhcpc, Serf, ssh) goes on. */
+function stopOnSignals(context: AgentContext, running: readonly Capability[]): void {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      context.log.info(`the agent ends (${signal})`)
+      for (const capability of running) capability.stop()
+      process.exit(0)
+    })
+  }
+}
+
+/** A bug leaves its stack in the log, without the bundle's source line, and the agent starts anew: half a node is worse than none. */
+function endOnBugs(context: AgentContext): void {
+  process.on('uncaughtException', (error) => {
+    context.log.warn(`bug: ${error.stack ?? error.message}`)
+    process.exit(1)
+  })
+}
+
+main()

@@ -1,0 +1,107 @@
+import type { AgentContext } from '../capability.ts'
+import { readTextIfThere, writeAtomically } from '../os/files.ts'
+import { blockDevices, keyFileOn } from './key-media.ts'
+import { keyOnCommandLine, readKeyText, type KeyReading } from './key-text.ts'
+
+const LOOK_AT_MEDIA_MS = 2_000
+const FIX = 'type it here (plump key enter), or plug in a USB stick with the key in a file plump.key, or start with plump.key=KEY on the kernel command line'
+
+export interface KeyPaths {
+  keyFile: string
+  commandLine: string
+  sysBlockFolder: string
+  mountFolder: string
+}
+
+const NODE_PATHS: KeyPaths = {
+  keyFile: '/etc/plump/cluster.key',
+  commandLine: '/proc/cmdline',
+  sysBlockFolder: '/sys/class/block',
+  mountFolder: '/run/plump/key-medium',
+}
+
+/** The node that waits for its key at present; there is one agent in a process, and the API has only text to hand over. */
+let takeTypedKey: ((text: string) => KeyReading) | undefined
+
+/**
+ * Gives the cluster key: from /etc/plump/cluster.key, else `plump.key=` on the kernel's command line, else, saying so in `waiting`, from the first
+ * disk or stick that has a file plump/cluster.key or plump.key, or from {@link submitClusterKey}. What was found is kept in
+ * /etc/plump/cluster.key (mode 600, in memory), so that a restarted agent need not ask again. Waits for ever.
+ */
+export async function waitForClusterKey(context: AgentContext, paths: KeyPaths = NODE_PATHS): Promise<Uint8Array> {
+  const log = context.log.named('cluster-key')
+  const present = keyAtHand(paths, (where, why) => log.warn(`${where}: ${why}`))
+  if (present) return present.key
+  const key = await keyFromOutside(context, paths)
+  keep(paths, key)
+  context.state.setWaiting('cluster-key', undefined)
+  return key
+}
+
+/** Hands over a key that somebody typed; `why` is to be shown to them. */
+export function submitClusterKey(text: string): { accepted: true } | { accepted: false; why: string } {
+  if (!takeTypedKey) return { accepted: false, why: 'this node has its cluster key already' }
+  const reading = takeTypedKey(text)
+  return reading.ok ? { accepted: true } : { accepted: false, why: reading.why }
+}
+
+function keyAtHand(paths: KeyPaths, onBad: (where: string, why: string) => void): { key: Uint8Array } | undefined {
+  const texts = { [paths.keyFile]: readTextIfThere(paths.keyFile), 'plump.key=': keyOnCommandLine(readTextIfThere(paths.commandLine) ?? '') }
+  for (const [where, text] of Object.entries(texts)) {
+    if (text === undefined) continue
+    const reading = readKeyText(text)
+    if (!reading.ok) {
+      onBad(where, reading.why)
+      continue
+    }
+    if (where !== paths.keyFile) keep(paths, reading.key)
+    return { key: reading.key }
+  }
+  return undefined
+}
+
+function keyFromOutside(context: AgentContext, paths: KeyPaths): Promise<Uint8Array> {
+  const log = context.log.named('cluster-key')
+  const say = (remark: string): void => context.state.setWaiting('cluster-key', { for: `the cluster key${remark}`, fix: FIX })
+  say('')
+  return new Promise((resolve) => {
+    let timer: NodeJS.Timeout | undefined
+    let done = false
+    const accept = (key: Uint8Array, where: string): void => {
+      if (done) return
+      done = true
+      takeTypedKey = undefined
+      clearTimeout(timer)
+      log.info(`cluster key taken from ${where}`)
+      resolve(key)
+    }
+    takeTypedKey = (text) => {
+      const reading = readKeyText(text)
+      if (reading.ok) accept(reading.key, 'the console')
+      return reading
+    }
+    const lookedAt = new Set<string>()
+    const look = async (): Promise<void> => {
+      const devices = blockDevices(paths.sysBlockFolder)
+      for (const gone of lookedAt) if (!devices.includes(gone)) lookedAt.delete(gone)
+      for (const device of devices) {
+        if (done || lookedAt.has(device)) continue
+        lookedAt.add(device)
+        const file = await keyFileOn(device, paths.mountFolder).catch((error: unknown) => {
+          log.info(`cannot look for a key on ${device}: ${error instanceof Error ? error.message : String(error)}`)
+          return undefined
+        })
+        if (!file) continue
+        const reading = readKeyText(file.text)
+        if (reading.ok) accept(reading.key, file.where)
+        else say(` (not usable: ${file.where}, ${reading.why.replace(/;/g, ',')})`)
+      }
+      if (!done) timer = setTimeout(() => void look(), LOOK_AT_MEDIA_MS)
+    }
+    void look()
+  })
+}
+
+function keep(paths: KeyPaths, key: Uint8Array): void {
+  writeAtomically(paths.keyFile, `${Buffer.from(key).toString('base64')}\n`, 0o600)
+}

@@ -1,0 +1,19 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+/** Text of a file, undefined when it is not there or cannot be read (sysfs files of a device that just went, for one). */
+export function readTextIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+/** Writes a file aside and renames it, so that a reader never sees half of it; makes its folder when needed. */
+export function writeAtomically(path: string, text: string, mode = 0o644): void {
+  mkdirSync(dirname(path), { recursive: true })
+  const aside = `${path}.new`
+  writeFileSync(aside, text, { mode })
+  renameSync(aside, path)
+}

@@ -1,0 +1,69 @@
+import { appendFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { run } from '../os/run.ts'
+import { copyCheckout } from './checkout-copy.ts'
+
+export interface BuildFigures {
+  /** Everything made anew, packages already downloaded. */
+  coldBuildSeconds: number
+  /** One line of the agent changed. */
+  warmBuildSeconds: number
+  /** Nothing changed. */
+  unchangedBuildSeconds: number
+  isoBytes: number
+  /** Bytes of the ISO by what takes them, as the build record tells. */
+  isoBytesByCause: Record<string, number>
+  /** The ISO built with `nics.set: pc`. */
+  pcIsoBytes: number
+}
+
+/**
+ * Measures builds in a copy of the checkout, so that the user's cache neither helps nor suffers. Keeps the last ISO with the default
+ * settings at `isoPath` until `use` returns.
+ */
+export async function withBuildFigures<Result>(
+  project: string,
+  options: { signal: AbortSignal; report: (text: string) => void },
+  use: (figures: BuildFigures, isoPath: string) => Promise<Result>,
+): Promise<Result> {
+  const folder = await mkdtemp(join(tmpdir(), 'plump-bench-'))
+  try {
+    await copyCheckout(project, folder)
+    const build = async (what: string, config?: string): Promise<number> => {
+      options.report(what)
+      const started = performance.now()
+      await run(join(folder, 'plump'), ['build', ...(config === undefined ? [] : ['--config', config])], { signal: options.signal, limitSeconds: 1200 })
+      return (performance.now() - started) / 1000
+    }
+    await build('filling the download cache (not measured)')
+    await rm(join(folder, '.cache'), { recursive: true })
+    const coldBuildSeconds = await build('cold build, packages downloaded')
+    const unchangedBuildSeconds = await build('build with nothing changed')
+    await appendFile(join(folder, 'agent/main.ts'), `\nObject.assign(globalThis, { benchmarked: ${Date.now()} })\n`)
+    const warmBuildSeconds = await build('build after a change of the agent')
+    const pcConfig = join(folder, 'pc.yaml')
+    await run('cp', [join(project, 'test/fixtures/pc.yaml'), pcConfig])
+    const final = join(folder, 'final')
+    const iso = join(final, await fileEndingIn(final, '.iso'))
+    const isoFigures = await recordOf(final)
+    const kept = join(folder, 'measured.iso')
+    await run('cp', ['--reflink=auto', iso, kept])
+    await build('build with nics.set: pc', pcConfig)
+    const pcFigures = await recordOf(final)
+    return await use({ coldBuildSeconds, warmBuildSeconds, unchangedBuildSeconds, ...isoFigures, pcIsoBytes: pcFigures.isoBytes }, kept)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function recordOf(final: string): Promise<Pick<BuildFigures, 'isoBytes' | 'isoBytesByCause'>> {
+  const record = JSON.parse(await readFile(join(final, await fileEndingIn(final, '.build.json')), 'utf8')) as { iso: { bytes: number }; bytesByCause: Record<string, number> }
+  return { isoBytes: record.iso.bytes, isoBytesByCause: record.bytesByCause }
+}
+
+async function fileEndingIn(folder: string, ending: string): Promise<string> {
+  const name = (await readdir(folder)).find((file) => file.endsWith(ending))
+  if (name === undefined) throw new Error(`no file ending in ${ending} in ${folder}`)
+  return name
+}

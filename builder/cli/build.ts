@@ -1,0 +1,41 @@
+import type { Command } from 'commander'
+import { interruption } from '../os/interruption.ts'
+import { buildIso } from '../pipeline/build-iso.ts'
+import { chooseListener } from './listener.ts'
+
+interface Options {
+  config?: string
+  out?: string
+  fast?: boolean
+  refresh?: boolean
+  cache: boolean
+  json?: boolean
+  verbose?: boolean
+}
+
+export function registerBuild(program: Command): void {
+  program.command('build')
+    .description('Make the ISO, the netboot files, the SBOM and the build record in final/.')
+    .option('--fast', 'trade size for time: lower compression, for work on Plump itself')
+    .option('--config <file>', 'use this file instead of plump.yaml')
+    .option('--out <folder>', 'put the results here instead of final/')
+    .option('--refresh', 'ask the mirror for newer packages even when its lists are fresh')
+    .option('--no-cache', 'make every step again')
+    .option('--json', 'print one JSON event per line on stdout')
+    .option('--verbose', 'show every command and why each step runs')
+    .action(async (options: Options) => {
+      const listener = chooseListener({ json: options.json ?? false, verbose: options.verbose ?? false })
+      const built = await buildIso({
+        ...(options.config === undefined ? {} : { configFile: options.config }),
+        ...(options.out === undefined ? {} : { outFolder: options.out }),
+        fast: options.fast ?? false,
+        refresh: options.refresh ?? false,
+        useCache: options.cache,
+        signal: interruption(),
+        emit: (event) => listener.emit(event),
+      }).finally(() => listener.end())
+      if (options.json) return
+      if (built.secret) process.stderr.write(`This ISO carries the key of cluster ${built.cluster}: treat it as a secret. (cluster.key: ask in plump.yaml builds one without it.)\n`)
+      process.stdout.write(`${built.iso}\n`)
+    })
+}

@@ -1,0 +1,74 @@
+import { PlumpError } from '../errors.ts'
+import { dependencyNames, parseStanzas } from './control.ts'
+import { FIRMWARE_PACKAGES } from './firmware-packages.ts'
+import { BOOT_PACKAGES, KERNEL_METAPACKAGE, ROOT_PACKAGES } from './root-packages.ts'
+import type { PackageRecord, PackageUse } from './package-record.ts'
+import type { PrivateApt } from './private-apt.ts'
+
+/**
+ * Every package of the image, sorted by name: the root's with what they depend on, the others alone. Throws NO_PACKAGE
+ * when the suite lacks one.
+ */
+export async function resolvePackageList(apt: PrivateApt, options: { nonfreeFirmware: boolean }): Promise<PackageRecord[]> {
+  const rootNames = namesIn(await askApt(apt, ['install', '--print-uris', '-qq', ...ROOT_PACKAGES.map(({ name }) => name)]))
+  const firmware = FIRMWARE_PACKAGES.filter(({ component }) => options.nonfreeFirmware || component === 'main').map(({ name }) => name)
+  const uses = new Map<string, PackageUse>([
+    ...firmware.map((name) => [name, 'firmware'] as const),
+    ...BOOT_PACKAGES.map((name) => [name, 'boot'] as const),
+    [await kernelPackage(apt), 'kernel'],
+    ...rootNames.map((name) => [name, 'root'] as const),
+  ])
+  const names = [...uses.keys()].toSorted()
+  const uris = parseUris(await askApt(apt, ['download', '--print-uris', '-qq', ...names]))
+  const stanzas = parseStanzas(await apt.run('apt-cache', ['show', '--no-all-versions', ...names]))
+  return stanzas.map((stanza) => toRecord(stanza, uris, uses)).toSorted((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+async function kernelPackage(apt: PrivateApt): Promise<string> {
+  const [stanza] = parseStanzas(await apt.run('apt-cache', ['show', '--no-all-versions', KERNEL_METAPACKAGE]))
+  const name = dependencyNames(stanza?.get('Depends') ?? '').find((dependency) => dependency.startsWith('linux-image-'))
+  if (name === undefined) throw new PlumpError('NO_PACKAGE', `${KERNEL_METAPACKAGE} names no kernel`, { fix: './plump build --refresh' })
+  return name
+}
+
+async function askApt(apt: PrivateApt, args: readonly string[]): Promise<string> {
+  try {
+    return await apt.run('apt-get', args)
+  } catch (error) {
+    if (!(error instanceof PlumpError) || error.code !== 'COMMAND_FAILED') throw error
+    throw new PlumpError('NO_PACKAGE', `the mirror's suite lacks packages of the image\n${error.message}`, {
+      fix: './plump build --refresh; if it stays, name another mirror in plump.yaml under base.mirror', cause: error,
+    })
+  }
+}
+
+/** Reads `'URI' FILE SIZE SHA256:HASH` lines of --print-uris; gives URIs by SHA-256. */
+export function parseUris(output: string): Map<string, string> {
+  return new Map([...output.matchAll(/^'([^']+)' \S+ \d+ SHA256:([0-9a-f]{64})$/gm)].map((match) => [match[2] ?? '', match[1] ?? '']))
+}
+
+function namesIn(printedUris: string): string[] {
+  return [...printedUris.matchAll(/^'[^']+' ([^_\s]+)_\S+\.deb \d+ /gm)].map((match) => match[1] ?? '')
+}
+
+function toRecord(stanza: Map<string, string>, uris: ReadonlyMap<string, string>, uses: ReadonlyMap<string, PackageUse>): PackageRecord {
+  const field = (name: string): string => stanza.get(name) ?? ''
+  const name = field('Package')
+  const section = field('Section')
+  const uri = uris.get(field('SHA256'))
+  const use = uses.get(name)
+  if (uri === undefined || use === undefined) throw new Error(`apt-cache and apt-get tell different things of ${name}`)
+  return {
+    name,
+    version: field('Version'),
+    architecture: field('Architecture'),
+    source: field('Source').split(' ')[0] || name,
+    filename: field('Filename'),
+    uri,
+    sizeBytes: Number(field('Size')),
+    sha256: field('SHA256'),
+    use,
+    component: section.includes('/') ? (section.split('/')[0] ?? 'main') : 'main',
+    section: section.split('/').at(-1) ?? section,
+  }
+}

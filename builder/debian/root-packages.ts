@@ -1,0 +1,32 @@
+/** What of Debian the node's root is made of. apt adds what these depend on, except {@link NOT_NEEDED}. */
+export const ROOT_PACKAGES: readonly { name: string; why: string }[] = [
+  { name: 'busybox-static', why: 'init, udhcpc, mount and all the small tools' },
+  { name: 'dash', why: '/bin/sh: unlike busybox\'s it runs the real program where there is one' },
+  { name: 'libc6', why: 'the C library of everything that is not static' },
+  { name: 'libstdc++6', why: 'node is linked against it' },
+  { name: 'libgcc-s1', why: 'node is linked against it' },
+  { name: 'serf', why: 'membership and failure detection' },
+  { name: 'nftables', why: 'drops what is not for a node' },
+  { name: 'dropbear-bin', why: 'ssh, when ssh.authorizedKeys is set' },
+  { name: 'wireguard-tools', why: 'wg, which sets the keys of the mesh' },
+]
+
+/**
+ * Packages that the ones above depend on only for installing, for maintainer scripts or for what a node never does.
+ * The private apt takes them for installed, so neither they nor what only they depend on is fetched.
+ */
+export const NOT_NEEDED: readonly { name: string; why: string }[] = [
+  { name: 'adduser', why: 'a maintainer script\'s tool; the users of a node are in rootfs-overlay/etc/passwd' },
+  { name: 'base-passwd', why: 'makes /etc/passwd, which rootfs-overlay has' },
+  { name: 'debconf', why: 'asks questions while installing' },
+  { name: 'debianutils', why: 'maintainer scripts\' tools' },
+  { name: 'dpkg', why: 'nothing is installed on a node' },
+  { name: 'init-system-helpers', why: 'systemd and sysvinit glue of maintainer scripts' },
+  { name: 'perl-base', why: 'runs debconf' },
+]
+
+/** The boot loaders that PCs with Secure Boot accept; taken alone, their dependencies are for installing them on a disk. */
+export const BOOT_PACKAGES: readonly string[] = ['shim-signed', 'grub-efi-amd64-signed']
+
+/** Depends on the real kernel package, whose name has its version. */
+export const KERNEL_METAPACKAGE = 'linux-image-amd64'

@@ -1,0 +1,77 @@
+import { chmod, lstat, mkdir, readdir, rename, rm, rmdir, symlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { PlumpError } from '../errors.ts'
+import { run } from '../os/run.ts'
+import { pathsBelow } from '../pipeline/tree-digest.ts'
+import { whyLeftOut } from './unpack-filter.ts'
+
+/** Merged /usr: these are links in the root, as in every Debian since 12. */
+export const MERGED_FOLDERS = ['bin', 'sbin', 'lib', 'lib64'] as const
+
+/** Makes an empty root with merged /usr. */
+export async function makeRoot(root: string): Promise<void> {
+  for (const name of MERGED_FOLDERS) {
+    await mkdir(join(root, 'usr', name), { recursive: true })
+    await symlink(`usr/${name}`, join(root, name))
+  }
+}
+
+/** What one package put into the root, and the licence text it came with. */
+export interface Unpacked {
+  files: string[]
+  bytes: number
+}
+
+/**
+ * Unpacks a package into `root` as the calling user, without its maintainer scripts and without what
+ * {@link whyLeftOut} names. `aside` is an empty folder on the same file system; afterwards it holds only the package's
+ * copyright file, if any, as `copyright`. Throws PATH_CLASH when another package brought the same file.
+ */
+export async function unpackPackage(deb: string, root: string, aside: string, signal: AbortSignal): Promise<Unpacked> {
+  const tree = join(aside, 'tree')
+  await mkdir(tree, { recursive: true })
+  await run('dpkg-deb', ['-x', deb, tree], { signal })
+  await keepCopyright(tree, aside)
+  const unpacked: Unpacked = { files: [], bytes: 0 }
+  for (const path of await pathsBelow(tree)) {
+    const from = join(tree, path)
+    const stat = await lstat(from)
+    if (stat.isDirectory() || whyLeftOut(path) !== undefined) continue
+    const target = mergedPath(path)
+    await moveNew(from, join(root, target))
+    if (stat.isFile()) await chmod(join(root, target), stat.mode & 0o111 ? 0o755 : 0o644)
+    unpacked.files.push(target)
+    unpacked.bytes += stat.isFile() ? stat.size : 0
+  }
+  await rm(tree, { recursive: true })
+  return unpacked
+}
+
+/** Where a path of a package lies in a root with merged /usr. */
+export function mergedPath(path: string): string {
+  const [first] = path.split('/')
+  return MERGED_FOLDERS.some((name) => name === first) ? `usr/${path}` : path
+}
+
+async function keepCopyright(tree: string, aside: string): Promise<void> {
+  const documents = join(tree, 'usr/share/doc')
+  for (const name of await readdir(documents).catch(() => [])) {
+    const file = join(documents, name, 'copyright')
+    if ((await lstat(file).catch(() => undefined))?.isFile()) await rename(file, join(aside, 'copyright'))
+  }
+}
+
+async function moveNew(from: string, to: string): Promise<void> {
+  if (await lstat(to).catch(() => undefined)) {
+    throw new PlumpError('PATH_CLASH', `two packages bring ${to}`, { fix: 'leave one of them out in builder/debian/unpack-filter.ts' })
+  }
+  await mkdir(dirname(to), { recursive: true })
+  await rename(from, to)
+}
+
+/** Removes a folder that has become empty, if it has. */
+export async function removeIfEmpty(folder: string): Promise<void> {
+  await rmdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
+  })
+}

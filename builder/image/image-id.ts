@@ -1,0 +1,10 @@
+import { createHash } from 'node:crypto'
+
+/**
+ * 16 hexadecimal digits that tell one image from every other: a hash over what it is made of. `parts` are names with SHA-256 sums or texts;
+ * their order does not matter.
+ */
+export function imageId(parts: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(parts).toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => JSON.stringify([name, value]))
+  return createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, 16)
+}

@@ -1,0 +1,17 @@
+import { nodeJsonSchema } from '../../schema/node-json.ts'
+import type { PlumpYaml } from '../../schema/plump-yaml.ts'
+
+/** The text of /etc/plump/node.json: what of plump.yaml the node needs to know. */
+export function nodeJson(config: PlumpYaml, version: string, imageId: string): string {
+  const { name, cluster, network, console, ssh } = config
+  const node = nodeJsonSchema.parse({
+    version,
+    imageId,
+    name,
+    cluster: { name: cluster.name, key: cluster.key, seeds: cluster.seeds },
+    network: { static: network.static },
+    console: { shell: console.shell },
+    ssh: { authorizedKeys: ssh.authorizedKeys },
+  })
+  return `${JSON.stringify(node, undefined, 2)}\n`
+}

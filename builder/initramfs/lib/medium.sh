@@ -1,0 +1,102 @@
+# Finding the medium, and trusting it.
+
+MEDIUM=/run/plump/medium
+LIMIT_SECONDS=30
+FIRST_NOTE_SECONDS=8
+
+# Returns when the medium is mounted on $MEDIUM. After 30 s without one it shows why, and goes on looking: a stick may be plugged in late.
+wait_for_medium() {
+	noted=''
+	rejected=''
+	read_uptime
+	began=$seconds
+	until find_medium; do
+		read_uptime
+		waited=$((seconds - began))
+		if [ "$waited" -ge "$LIMIT_SECONDS" ]; then
+			looking_for_medium=yes
+			failure "no medium found in $LIMIT_SECONDS seconds" 'plug in the USB stick or insert the CD this machine was started from; it goes on by itself'
+		elif [ "$waited" -ge "$FIRST_NOTE_SECONDS" ] && [ -z "$noted" ]; then
+			noted=yes
+			say "plump: waiting for the medium${image:+ with image id $image}; plug in the USB stick or insert the CD"
+		fi
+		sleep 0.1
+	done
+}
+
+# While the failure screen waits for a medium: has it come?
+medium_came() {
+	[ -n "$looking_for_medium" ] && find_medium && looking_for_medium=''
+}
+
+find_medium() {
+	medium_in_initrd && return
+	coldplug
+	for device in /sys/class/block/*; do
+		device=${device##*/}
+		case $device in loop* | ram* | zram* | fd* | dm-* | md*) continue ;; esac
+		read -r sectors <"/sys/class/block/$device/size"
+		[ "$sectors" -gt 0 ] || continue
+		case $rejected in *" $device:$sectors "*) continue ;; esac
+		try_medium "/dev/$device" && return
+		# A drive whose disc is changed keeps its name and perhaps its size: discs are looked at each time.
+		case $device in sr*) ;; *) rejected="$rejected $device:$sectors " ;; esac
+	done
+	return 1
+}
+
+# Netboot: the files came inside the initrd. switch_root empties the initramfs, so they move to a tmpfs of their own, file by file, for
+# there is not room for two copies of everything.
+medium_in_initrd() {
+	is_medium /medium || return
+	mount -t tmpfs -o mode=755,size=90% tmpfs "$MEDIUM"
+	(cd /medium && find . -type f) | while read -r file; do
+		mkdir -p "$MEDIUM/${file%/*}" && mv "/medium/$file" "$MEDIUM/$file"
+	done
+}
+
+try_medium() {
+	case $(dd if="$1" bs=1 skip=32769 count=5 2>/dev/null) in
+	CD001) mount -t iso9660 -o ro "$1" "$MEDIUM" 2>/dev/null || return ;;
+	*)
+		dd if="$1" bs=512 count=1 2>/dev/null | grep -q 'FAT' || return
+		mount -t vfat -o ro "$1" "$MEDIUM" 2>/dev/null || return
+		;;
+	esac
+	is_medium "$MEDIUM" && return
+	umount "$MEDIUM"
+	return 1
+}
+
+is_medium() {
+	[ -f "$1/plump/image-id" ] && read -r id <"$1/plump/image-id" && [ -z "$image" -o "$id" = "$image" ]
+}
+
+describe_disks() {
+	for device in /sys/class/block/*; do
+		device=${device##*/}
+		case $device in loop* | ram* | zram*) continue ;; esac
+		read -r sectors <"/sys/class/block/$device/size"
+		model=''
+		[ ! -r "/sys/class/block/$device/device/model" ] || read -r model <"/sys/class/block/$device/device/model"
+		printf '%s (%s MB%s) ' "$device" $((sectors / 2048)) "${model:+, $model}"
+	done
+	[ -n "$sectors" ] || echo 'none: no driver for the controller, or nothing is plugged in'
+}
+
+# The manifest's lines are `SHA256  SIZE  PATH`. Always compares sizes and reads the last block of what the node runs from, which finds a
+# download or a copy that was cut short; with plump.check reads and hashes everything.
+check_medium() {
+	hint='write the ISO to the stick or burn it again, and compare its SHA-256 first'
+	while read -r sum size path; do
+		[ -f "$MEDIUM/$path" ] || continue
+		problem="the medium is damaged: $path"
+		[ "$(stat -c %s "$MEDIUM/$path")" = "$size" ] || return
+		if [ -n "$check" ]; then
+			say "plump: checking $path"
+			[ "$(sha256sum "$MEDIUM/$path")" = "$sum  $MEDIUM/$path" ] || return
+		else
+			dd if="$MEDIUM/$path" of=/dev/null bs=2048 skip=$(((size - 1) / 2048)) count=1 2>/dev/null || return
+		fi
+	done <"$MEDIUM/plump/manifest"
+}

@@ -1,0 +1,37 @@
+import { constants, copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { run } from '../os/run.ts'
+import type { ModuleClosure } from './module-closure.ts'
+import { checkAgainstDepmod, formatModulesDep } from './modules-dep.ts'
+
+/** What busybox modprobe reads; depmod's other files (the .bin indexes of kmod, modules.devname …) are left out. */
+const READ_BY_BUSYBOX = new Set(['kernel', 'modules.dep', 'modules.alias', 'modules.symbols', 'modules.builtin'])
+
+/**
+ * Makes `folder`, to become /usr/lib/modules/VERSION, with the modules of a closure and the indexes busybox modprobe reads.
+ * depmod runs on these modules only; its modules.dep is checked against the closure and then replaced by one with the softdeps.
+ */
+export async function writeModuleTree(closure: ModuleClosure, sourceTree: string, folder: string, version: string, signal: AbortSignal): Promise<void> {
+  // depmod insists on a tree at BASE/lib/modules/VERSION.
+  const base = `${folder}.depmod`
+  const tree = join(base, 'lib/modules', version)
+  await Promise.all([...new Set(closure.modules.map((module) => dirname(module.path)))].map((path) => mkdir(join(tree, path), { recursive: true })))
+  const files = [...closure.modules.map((module) => module.path), 'modules.order', 'modules.builtin', 'modules.builtin.modinfo']
+  await Promise.all(files.map((path) => copyFile(join(sourceTree, path), join(tree, path), constants.COPYFILE_FICLONE)))
+  await run('depmod', ['-b', base, version], { signal })
+  checkAgainstDepmod(closure, await readFile(join(tree, 'modules.dep'), 'utf8'))
+  await writeFile(join(tree, 'modules.dep'), formatModulesDep(closure))
+  for (const file of await readdir(tree)) {
+    if (!READ_BY_BUSYBOX.has(file)) await rm(join(tree, file))
+  }
+  await rename(tree, folder)
+  await rm(base, { recursive: true })
+}
+
+/** Replaces every NAME.ko.xz of a module tree by NAME.ko, also in modules.dep. */
+export async function decompressModules(folder: string, signal: AbortSignal): Promise<void> {
+  const files = (await readdir(folder, { recursive: true })).filter((path) => path.endsWith('.ko.xz'))
+  await run('xz', ['-d', ...files.map((path) => join(folder, path))], { signal })
+  const index = join(folder, 'modules.dep')
+  await writeFile(index, (await readFile(index, 'utf8')).replaceAll(/\.ko\.xz\b/g, '.ko'))
+}

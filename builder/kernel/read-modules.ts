@@ -1,0 +1,24 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { run } from '../os/run.ts'
+import { parseBuiltin, parseModinfo, type KernelModules } from './module-info.ts'
+
+/**
+ * Asks `modinfo` about every module below `treeFolder` (a /usr/lib/modules/VERSION), in as many processes as there are
+ * CPUs: decompressing them is what takes the time. Modules come sorted by path.
+ */
+export async function readKernelModules(treeFolder: string, signal: AbortSignal): Promise<KernelModules> {
+  const paths = (await readdir(treeFolder, { recursive: true })).filter((path) => /\.ko(\.\w+)?$/.test(path)).toSorted()
+  const processes = availableParallelism()
+  // Dealt out in turn, so that no process gets all the large drivers.
+  const shares = Array.from({ length: processes }, (_, process) => paths.filter((_path, position) => position % processes === process))
+  const texts = await Promise.all(shares.filter((share) => share.length > 0).map((share) =>
+    run('modinfo', share.map((path) => join(treeFolder, path)), { signal })))
+  const [builtin, builtinModinfo] = await Promise.all(['modules.builtin', 'modules.builtin.modinfo'].map((file) =>
+    readFile(join(treeFolder, file), 'utf8')))
+  return {
+    modules: texts.flatMap((text) => parseModinfo(text, treeFolder)).toSorted((a, b) => (a.path < b.path ? -1 : 1)),
+    builtin: parseBuiltin(builtin ?? '', builtinModinfo ?? ''),
+  }
+}

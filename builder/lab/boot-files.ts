@@ -1,0 +1,69 @@
+import { existsSync } from 'node:fs'
+import { glob, mkdir, readFile, stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { EXIT, PlumpError } from '../errors.ts'
+import { run } from '../os/run.ts'
+import { parseNics, usage, type MachineConfig, type Medium, type NodeOptions } from './options.ts'
+
+const FINAL_FOLDER = join(import.meta.dirname, '..', '..', 'final')
+const DEFAULT_MEMORY_MIB = 512
+const CONSOLES = 'console=tty0 console=ttyS0,115200'
+
+/** Fills in what the caller left open and finds the files to boot. `folder` takes what has to be read out of an ISO. Throws PlumpError. */
+export async function resolveMachine(options: NodeOptions, folder: string): Promise<MachineConfig> {
+  const medium = options.medium ?? 'cd'
+  if (medium !== 'kernel' && (options.append !== undefined || options.kernelFiles !== undefined)) {
+    throw usage('--append needs --medium kernel: with other media the boot menu has the kernel command line', 'add --medium kernel')
+  }
+  return {
+    memoryMiB: options.memoryMiB ?? DEFAULT_MEMORY_MIB,
+    cpus: options.cpus ?? 1,
+    firmware: options.firmware ?? 'bios',
+    medium: medium === 'kernel' ? await kernelMedium(options, folder) : { kind: medium, iso: await findIso(options.iso) },
+    nics: parseNics(options.nics),
+  }
+}
+
+async function kernelMedium(options: NodeOptions, folder: string): Promise<Medium> {
+  const append = (...words: (string | undefined)[]): string => [CONSOLES, ...words].filter((word) => word !== undefined && word !== '').join(' ')
+  if (options.kernelFiles && options.iso === undefined) return { kind: 'kernel', ...options.kernelFiles, append: append(options.append) }
+  const iso = await findIso(options.iso)
+  const files = await readBootFiles(iso, folder)
+  return {
+    kind: 'kernel', iso, kernel: options.kernelFiles?.kernel ?? files.kernel, initrd: options.kernelFiles?.initrd ?? files.initrd,
+    append: append(`plump.image=${files.imageId}`, options.append),
+  }
+}
+
+/** The ISO named, or the newest in final/. Throws PlumpError NO_ISO. */
+export async function findIso(named: string | undefined): Promise<string> {
+  const found = named === undefined ? await newestIso() : resolve(named)
+  if (found !== undefined && existsSync(found)) return found
+  throw new PlumpError('NO_ISO', named === undefined ? 'there is no ISO in final/ to boot' : `${named} not found`, {
+    fix: './plump build', exitCode: EXIT.usage,
+  })
+}
+
+async function newestIso(): Promise<string | undefined> {
+  const isos: { file: string; changedMs: number }[] = []
+  for await (const name of glob('*.iso', { cwd: FINAL_FOLDER })) {
+    const file = join(FINAL_FOLDER, name)
+    isos.push({ file, changedMs: (await stat(file)).mtimeMs })
+  }
+  return isos.toSorted((one, other) => other.changedMs - one.changedMs)[0]?.file
+}
+
+/** Kernel, initrd and image id out of an ISO; read once per lab and ISO. */
+async function readBootFiles(iso: string, folder: string): Promise<{ kernel: string; initrd: string; imageId: string }> {
+  const { ino, mtimeMs } = await stat(iso)
+  const target = join(folder, `boot-${ino}-${Math.floor(mtimeMs)}`)
+  const files = { kernel: join(target, 'bzImage'), initrd: join(target, 'initrd'), imageId: join(target, 'image-id') }
+  if (!existsSync(files.imageId)) {
+    await mkdir(target, { recursive: true, mode: 0o700 })
+    await run('xorriso', [
+      '-osirrox', 'on', '-indev', iso,
+      '-extract', '/kernels/debian/bzImage', files.kernel, '-extract', '/kernels/debian/initrd', files.initrd, '-extract', '/plump/image-id', files.imageId,
+    ], { limitSeconds: 120 })
+  }
+  return { ...files, imageId: (await readFile(files.imageId, 'utf8')).trim() }
+}

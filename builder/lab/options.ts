@@ -1,0 +1,84 @@
+import * as z from 'zod'
+import { EXIT, PlumpError } from '../errors.ts'
+
+export const FIRMWARES = ['bios', 'uefi', 'secureboot'] as const
+export const MEDIA = ['cd', 'disk', 'kernel'] as const
+export const DHCP_KINDS = ['node-dhcp', 'dnsmasq', 'none'] as const
+export type DhcpKind = (typeof DHCP_KINDS)[number]
+
+export const NODE_LIMIT = 64
+const NETWORK_LIMIT = 16
+const NIC_LIMIT = 8
+const DEFAULT_NIC = 'virtio-net-pci'
+
+/** One network card: a device model of QEMU and the network its wire goes to; null = nothing is plugged in. */
+export const nicSchema = z.object({
+  model: z.string().regex(/^[A-Za-z0-9_.-]+$/),
+  network: z.number().int().min(0).max(NETWORK_LIMIT - 1).nullable(),
+})
+export type Nic = z.output<typeof nicSchema>
+
+/** What a machine boots from; for `kernel` the ISO is attached as a read-only virtio disk when there is one. */
+export const mediumSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('cd'), iso: z.string() }),
+  z.object({ kind: z.literal('disk'), iso: z.string() }),
+  z.object({ kind: z.literal('kernel'), kernel: z.string(), initrd: z.string(), append: z.string(), iso: z.string().optional() }),
+])
+export type Medium = z.output<typeof mediumSchema>
+
+/** One virtual PC. */
+export const machineConfigSchema = z.object({
+  memoryMiB: z.number().int().min(64).max(1 << 20),
+  cpus: z.number().int().min(1).max(64),
+  firmware: z.enum(FIRMWARES),
+  medium: mediumSchema,
+  nics: z.array(nicSchema).max(NIC_LIMIT),
+})
+export type MachineConfig = z.output<typeof machineConfigSchema>
+
+/** What the supervisor is started with. */
+export const labConfigSchema = z.object({
+  name: z.string(),
+  dhcp: z.enum(DHCP_KINDS),
+  leaseSeconds: z.number().int().min(10).max(0x7fffffff),
+  machines: z.array(machineConfigSchema).max(NODE_LIMIT),
+})
+export type LabConfig = z.output<typeof labConfigSchema>
+
+/** What the caller says about nodes; everything has a default. */
+export interface NodeOptions {
+  memoryMiB?: number
+  cpus?: number
+  firmware?: (typeof FIRMWARES)[number]
+  medium?: (typeof MEDIA)[number]
+  /** As in `--nic`: `MODEL[@NETWORK|@none],…`. */
+  nics?: string
+  /** Default: the newest final/*.iso. */
+  iso?: string
+  /** Added to the kernel command line; medium `kernel` only. */
+  append?: string
+  /** Boots these files instead of those in the ISO (netboot files, trial kernels); medium `kernel` only. */
+  kernelFiles?: { kernel: string; initrd: string }
+}
+
+/**
+ * Reads `--nic`: `MODEL[@NETWORK|@none]` separated by commas, as in `e1000,rtl8139@1,virtio-net-pci@none`.
+ * Networks count from 0, the default; at `@none` the wire is not plugged in. Throws PlumpError USAGE.
+ */
+export function parseNics(text = DEFAULT_NIC): Nic[] {
+  const nics = text.split(',').map((word) => {
+    const [model = '', network = '0', ...rest] = word.trim().split('@')
+    const parsed = nicSchema.safeParse({ model, network: network === 'none' ? null : /^\d+$/.test(network) ? Number(network) : Number.NaN })
+    if (rest.length > 0 || !parsed.success) {
+      throw usage(`--nic: cannot read "${word}"`, `write MODEL, MODEL@NETWORK (0 to ${NETWORK_LIMIT - 1}) or MODEL@none, as in --nic e1000,rtl8139@1`)
+    }
+    return parsed.data
+  })
+  if (nics.length > NIC_LIMIT) throw usage(`--nic: ${nics.length} network cards; a node can have ${NIC_LIMIT}`, 'name fewer models')
+  return nics
+}
+
+/** A PlumpError for wrong use of the lab, exit code 2. */
+export function usage(message: string, fix: string): PlumpError {
+  return new PlumpError('USAGE', message, { fix, exitCode: EXIT.usage })
+}

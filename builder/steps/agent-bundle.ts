@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto'
+import { chmod, mkdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { build as bundle } from 'esbuild'
+import { create as createTar } from 'tar'
+import { fileInputs } from '../pipeline/inputs.ts'
+import { pathsBelow } from '../pipeline/tree-digest.ts'
+import type { Build } from '../pipeline/build.ts'
+import type { Step } from '../pipeline/step.ts'
+
+/** Programs of the node, each bundled to one file of usr/lib/plump. */
+const ENTRY_POINTS = [
+  { source: 'agent/main.ts', file: 'agent.mjs' },
+  { source: 'agent/cli/main.ts', file: 'cli.mjs' },
+] as const
+
+const LIBRARY = 'usr/lib/plump'
+
+/** The agent and the node's CLI, bundled. Result: agent.tar.gz, unpacked over the root at boot, and bundle.json: the npm packages inside. */
+export const agentBundle: Step = {
+  id: 'agent-bundle',
+  title: 'Bundle the agent',
+  needs: [],
+  codeUrl: import.meta.url,
+  async inputs(build) {
+    const lock = await readFile(join(build.paths.project, 'package-lock.json'))
+    return {
+      ...(await fileInputs(build.paths.project, ['agent', 'schema', 'tsconfig.json'])),
+      'package-lock.json': createHash('sha256').update(lock).digest('hex'),
+      'version': build.version,
+      'epoch': String(build.epochSeconds),
+    }
+  },
+  async run({ build, out }) {
+    const tree = join(out, 'tree')
+    await mkdir(join(tree, LIBRARY), { recursive: true })
+    const npmPackages = new Set<string>()
+    for (const { source, file } of ENTRY_POINTS) {
+      for (const name of await bundleProgram(build, source, join(tree, LIBRARY, file))) npmPackages.add(name)
+    }
+    await packTree(tree, join(out, 'agent.tar.gz'), build.epochSeconds)
+    await rm(tree, { recursive: true })
+    await writeFile(join(out, 'bundle.json'), `${JSON.stringify({ npmPackages: [...npmPackages].toSorted() }, undefined, 1)}\n`)
+  },
+}
+
+/** Writes one bundled program and gives the names of the npm packages in it. */
+async function bundleProgram(build: Build, source: string, target: string): Promise<string[]> {
+  const result = await bundle({
+    entryPoints: [source],
+    absWorkingDir: build.paths.project,
+    outfile: target,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    minify: true,
+    keepNames: true,
+    legalComments: 'none',
+    metafile: true,
+    logLevel: 'silent',
+    define: { PLUMP_VERSION: JSON.stringify(build.version) },
+    // npm packages in CommonJS call require for Node's own modules, which an ES module does not have.
+    banner: { js: 'import{createRequire as plumpRequire}from"node:module";const require=plumpRequire(import.meta.url);' },
+  })
+  await chmod(target, 0o644)
+  return Object.keys(result.metafile.inputs).flatMap((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? [])
+}
+
+/** A gzipped tar with sorted names, one date and owner 0. */
+async function packTree(tree: string, target: string, epochSeconds: number): Promise<void> {
+  const paths = await pathsBelow(tree)
+  for (const path of paths) await utimes(join(tree, path), epochSeconds, epochSeconds)
+  const chunks: Buffer[] = []
+  const pack = createTar({ cwd: tree, portable: true, mtime: new Date(epochSeconds * 1000), noDirRecurse: true, onWriteEntry: (entry) => {
+    if (entry.stat) Object.assign(entry.stat, { uid: 0, gid: 0 })
+  } }, paths)
+  for await (const chunk of pack) chunks.push(chunk as Buffer)
+  // Node writes no file name and no date into the gzip header.
+  await writeFile(target, gzipSync(Buffer.concat(chunks), { level: 9 }))
+}

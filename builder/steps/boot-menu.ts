@@ -1,0 +1,69 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { makeBootMenu, renderBootMenu } from '../image/boot-menu.ts'
+import { hybridBootSector, makeBiosImage } from '../image/grub-bios.ts'
+import { imageId } from '../image/image-id.ts'
+import { describeFiles, describeText, formatManifest, largeFiles } from '../image/medium.ts'
+import { nodeJson } from '../image/node-json.ts'
+import { DEBIAN_KERNEL } from '../kernel/kernels.ts'
+import { toolVersions } from '../os/tool-version.ts'
+import { fileInputs, secretInput } from '../pipeline/inputs.ts'
+import { fileSha256 } from '../pipeline/tree-digest.ts'
+import type { Build } from '../pipeline/build.ts'
+import type { Step } from '../pipeline/step.ts'
+import { agentBundle } from './agent-bundle.ts'
+import { initramfs } from './initramfs.ts'
+import { kernel } from './kernel.ts'
+import { modulesSquashfs } from './modules-squashfs.ts'
+import { rootSquashfs } from './root-squashfs.ts'
+
+const TEMPLATE = 'templates/grub.cfg.hbs'
+
+/**
+ * Everything on the medium that depends on which image it is. Result: medium/, with boot/grub/{grub.cfg,eltorito.img}, plump/{image-id,
+ * node.json,manifest} and, when it is embedded, plump/cluster.key.
+ */
+export const bootMenu: Step = {
+  id: 'boot-menu',
+  title: 'Write the boot menu and the image\'s settings',
+  needs: [kernel, initramfs, modulesSquashfs, rootSquashfs, agentBundle],
+  codeUrl: import.meta.url,
+  inputs: async (build) => ({
+    ...await fileInputs(build.paths.project, [TEMPLATE]),
+    settings: JSON.stringify(settings(build)),
+    version: build.version,
+    'cluster key': secretInput(build.clusterKey),
+    'boot_hybrid.img': await fileSha256(hybridBootSector()),
+    ...await toolVersions('grub-mkimage'),
+  }),
+  async run({ build, out, result }) {
+    const { config, version } = build
+    const files = await describeFiles(largeFiles({
+      kernel: result(kernel), initramfs: result(initramfs), modules: result(modulesSquashfs), root: result(rootSquashfs), agent: result(agentBundle),
+    }))
+    const id = imageId({
+      ...Object.fromEntries(files.map(({ path, sha256 }) => [path, sha256])), settings: JSON.stringify(settings(build)), version, key: secretInput(build.clusterKey),
+    })
+    const kernelVersion = (await readFile(join(result(kernel), DEBIAN_KERNEL, 'version'), 'utf8')).trim()
+    const menu = makeBootMenu(config, [{ name: DEBIAN_KERNEL, version: kernelVersion }], id, version)
+    const texts = new Map([
+      ['boot/grub/grub.cfg', renderBootMenu(await readFile(join(build.paths.project, TEMPLATE), 'utf8'), menu)],
+      ['plump/image-id', `${id}\n`],
+      ['plump/node.json', nodeJson(config, version, id)],
+      // Debian's signed GRUB takes the file system that has this file for its own.
+      ['.disk/info', `Plump ${version} ${config.name} ${id}\n`],
+    ])
+    if (build.clusterKey !== undefined) texts.set('plump/cluster.key', `${build.clusterKey}\n`)
+    texts.set('plump/manifest', formatManifest([...files, ...[...texts].map(([path, text]) => describeText(path, text))]))
+    for (const [path, text] of texts) {
+      await mkdir(dirname(join(out, 'medium', path)), { recursive: true })
+      await writeFile(join(out, 'medium', path), text)
+    }
+    await makeBiosImage(join(out, 'medium/boot/grub/eltorito.img'), build.signal)
+  },
+}
+
+function settings({ config }: Build): object {
+  const { name, kernels, cluster, network, console, ssh, menu } = config
+  return { name, kernels, cluster, network, console, ssh, menu }
+}

@@ -1,0 +1,37 @@
+import type { Step } from '../pipeline/step.ts'
+import { agentBundle } from './agent-bundle.ts'
+import { bootMenu } from './boot-menu.ts'
+import { checkRoot } from './check-root.ts'
+import { esp } from './esp.ts'
+import { fetchPackages } from './fetch-packages.ts'
+import { initramfs } from './initramfs.ts'
+import { iso } from './iso.ts'
+import { kernel } from './kernel.ts'
+import { modulesSquashfs } from './modules-squashfs.ts'
+import { netboot } from './netboot.ts'
+import { nicModules } from './nic-modules.ts'
+import { nodeRuntime } from './node-runtime.ts'
+import { overlay } from './overlay.ts'
+import { resolvePackages } from './resolve-packages.ts'
+import { rootSquashfs } from './root-squashfs.ts'
+import { unpackRoot } from './unpack-root.ts'
+
+/** The build, as one recipe: what it does, in the order in which it reads best; the needs of the steps decide what waits for what. */
+export const STEPS: readonly Step[] = [
+  resolvePackages,
+  fetchPackages,
+  unpackRoot,
+  overlay,
+  nodeRuntime,
+  checkRoot,
+  agentBundle,
+  kernel,
+  nicModules,
+  modulesSquashfs,
+  rootSquashfs,
+  initramfs,
+  bootMenu,
+  esp,
+  iso,
+  netboot,
+]

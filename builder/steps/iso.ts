@@ -1,0 +1,38 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isoArguments } from '../image/iso.ts'
+import { filesBelow, largeFiles } from '../image/medium.ts'
+import { run } from '../os/run.ts'
+import { toolVersions } from '../os/tool-version.ts'
+import type { Step } from '../pipeline/step.ts'
+import { agentBundle } from './agent-bundle.ts'
+import { bootMenu } from './boot-menu.ts'
+import { esp } from './esp.ts'
+import { initramfs } from './initramfs.ts'
+import { kernel } from './kernel.ts'
+import { modulesSquashfs } from './modules-squashfs.ts'
+import { rootSquashfs } from './root-squashfs.ts'
+
+/** Puts everything on one medium. Result: plump.iso. */
+export const iso: Step = {
+  id: 'iso',
+  title: 'Write the ISO',
+  needs: [kernel, initramfs, modulesSquashfs, rootSquashfs, agentBundle, bootMenu, esp],
+  codeUrl: import.meta.url,
+  inputs: async (build) => ({ epoch: String(build.epochSeconds), ...await toolVersions('xorriso') }),
+  async run({ build, out, result }) {
+    const menu = join(result(bootMenu), 'medium')
+    const id = (await readFile(join(menu, 'plump/image-id'), 'utf8')).trim()
+    const files = [...await filesBelow(menu), ...largeFiles({
+      kernel: result(kernel), initramfs: result(initramfs), modules: result(modulesSquashfs), root: result(rootSquashfs), agent: result(agentBundle),
+    })]
+    await run('xorriso', isoArguments({
+      file: join(out, 'plump.iso'), volumeId: `PLUMP_${id.toUpperCase()}`, epochSeconds: build.epochSeconds, espImage: join(result(esp), 'efi.img'), files,
+    }), {
+      // The volume's own dates and the identifiers made from them.
+      env: { SOURCE_DATE_EPOCH: String(build.epochSeconds) },
+      signal: build.signal,
+      onCommand: (commandLine) => build.emit({ type: 'command', commandLine }),
+    })
+  },
+}

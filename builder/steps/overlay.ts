@@ -1,0 +1,105 @@
+import { chmod, cp, lstat, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import Handlebars from 'handlebars'
+import { run } from '../os/run.ts'
+import { fileInputs } from '../pipeline/inputs.ts'
+import { pathsBelow } from '../pipeline/tree-digest.ts'
+import type { Build } from '../pipeline/build.ts'
+import type { Step } from '../pipeline/step.ts'
+import { unpackRoot } from './unpack-root.ts'
+
+/** Files of the root that depend on plump.yaml: template in templates/, path in the root, permission bits. */
+const RENDERED: readonly { template: string; path: string; mode: number }[] = []
+
+/** Folders of the root that hold nothing when the node starts; git keeps no empty ones. */
+const EMPTY_FOLDERS: readonly { path: string; mode: number }[] = [
+  ...['proc', 'sys', 'dev', 'run', 'mnt', 'mfs', 'home', 'var/log', 'var/lib', 'var/cache', 'etc/plump'].map((path) => ({ path, mode: 0o755 })),
+  { path: 'root', mode: 0o700 },
+  { path: 'tmp', mode: 0o1777 },
+  { path: 'var/tmp', mode: 0o1777 },
+]
+
+/** git knows the modes 755 and 644 only. */
+const PRIVATE_FILES: readonly string[] = ['etc/shadow']
+
+const LINKS: readonly { path: string; target: string }[] = [
+  { path: 'etc/mtab', target: '/proc/self/mounts' },
+  { path: 'var/run', target: '/run' },
+  { path: 'usr/bin/showmap', target: 'plump' },
+]
+
+/** Everything in the root that no package brings: rootfs-overlay/, rendered templates, folders, busybox applets. Result: root/. */
+export const overlay: Step = {
+  id: 'overlay',
+  title: 'Lay our own files over the root',
+  needs: [unpackRoot],
+  codeUrl: import.meta.url,
+  async inputs(build) {
+    const templates = RENDERED.map(({ template }) => join('templates', template))
+    return { ...(await fileInputs(build.paths.project, ['rootfs-overlay', ...templates])), config: RENDERED.length === 0 ? '' : JSON.stringify(templateValues(build)) }
+  },
+  async run({ build, out, result }) {
+    const root = join(out, 'root')
+    await mkdir(root)
+    await makeFolders(root)
+    await copyOverlay(join(build.paths.project, 'rootfs-overlay'), root)
+    for (const path of PRIVATE_FILES) await chmod(join(root, path), 0o600)
+    await renderTemplates(build, root)
+    for (const { path, target } of LINKS) await symlink(target, join(root, path))
+    await linkApplets(root, join(result(unpackRoot), 'root'))
+  },
+}
+
+async function makeFolders(root: string): Promise<void> {
+  for (const { path, mode } of EMPTY_FOLDERS) {
+    await mkdir(join(root, path), { recursive: true })
+    await chmod(join(root, path), mode)
+  }
+}
+
+/** Copies with the modes git knows, 755 and 644, so that the user's umask at checkout does not matter. */
+async function copyOverlay(from: string, root: string): Promise<void> {
+  for (const path of await pathsBelow(from)) {
+    const stat = await lstat(join(from, path))
+    if (stat.isDirectory()) {
+      await mkdir(join(root, path), { recursive: true })
+      continue
+    }
+    await cp(join(from, path), join(root, path), { verbatimSymlinks: true })
+    if (stat.isFile()) await chmod(join(root, path), stat.mode & 0o100 ? 0o755 : 0o644)
+  }
+}
+
+function templateValues(build: Build): object {
+  const { name, cluster, network, console, ssh } = build.config
+  return { name, cluster, network, console, ssh, version: build.version }
+}
+
+async function renderTemplates(build: Build, root: string): Promise<void> {
+  for (const { template, path, mode } of RENDERED) {
+    const source = await readFile(join(build.paths.project, 'templates', template), 'utf8')
+    const render = Handlebars.compile(source, { noEscape: true, strict: true })
+    await mkdir(dirname(join(root, path)), { recursive: true })
+    await writeFile(join(root, path), render(templateValues(build)), { mode })
+  }
+}
+
+/** A link to busybox for each of its applets, where neither a package nor rootfs-overlay has a program of that name. */
+async function linkApplets(root: string, packagesRoot: string): Promise<void> {
+  const applets = await run(join(packagesRoot, 'usr/bin/busybox'), ['--list-full'])
+  for (const applet of applets.split('\n').filter((line) => line !== '')) {
+    const path = appletPath(applet)
+    const name = path.split('/').at(-1) ?? ''
+    const places = ['usr/bin', 'usr/sbin'].flatMap((folder) => [root, packagesRoot].map((tree) => join(tree, folder, name)))
+    const taken = await Promise.all(places.map((place) => lstat(place).then(() => true, () => false)))
+    if (taken.includes(true)) continue
+    await mkdir(dirname(join(root, path)), { recursive: true })
+    await symlink('/usr/bin/busybox', join(root, path))
+  }
+}
+
+/** busybox tells its applets' places as they were before /usr was merged: `bin/ls`, `linuxrc`. */
+function appletPath(applet: string): string {
+  const [folder, name] = applet.includes('/') ? [applet.slice(0, applet.lastIndexOf('/')), applet.slice(applet.lastIndexOf('/') + 1)] : ['sbin', applet]
+  return `${folder.startsWith('usr/') ? folder : `usr/${folder}`}/${name}`
+}
