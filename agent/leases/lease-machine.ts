@@ -166,7 +166,8 @@ function unleased(before: Port, nowMs: number): Step {
   const { lease } = before.dhcp
   const actions: PortAction[] = [{ do: 'say', level: 'warn', message: `${lease.interface} lost its address ${lease.address}: the lease ended and was not renewed` }]
   if (before.linkLocal.phase === 'held') actions.push({ do: 'direct-route', on: true })
-  // udhcpc itself goes on asking.
+  // A udhcpc that once had a lease would ask for ever at one pace; a new one ends when nobody answers, and pauses grow.
+  actions.push({ do: 'start-dhcp', wanted: lease.address, firstTry: true })
   return { port: { ...before, dhcp: { phase: 'asking', failures: 0 }, silentSinceMs: before.carrier ? nowMs : undefined }, actions }
 }
 

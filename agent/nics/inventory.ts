@@ -30,9 +30,12 @@ const PCI_CLASS_NETWORK = '0x02'
 /** Class and subclass of USB interfaces that are Ethernet: CDC ECM, EEM, NCM, and RNDIS in its two spellings. */
 const USB_NETWORK_CLASSES = new Set(['0206', '020c', '020d', 'e001', 'ef04'])
 
-/** How often the carrier of an interface came or went: one short read that tells whether to look again. */
-export function readCarrierChanges(name: string, sys = '/sys'): number {
-  return Number(read(`${sys}/class/net/${name}/carrier_changes`) ?? -1)
+/**
+ * A text that changes when an interface comes or goes or a carrier has come or gone, however briefly: a few short reads
+ * that tell whether to look at everything again.
+ */
+export function readPulse(sys = '/sys'): string {
+  return list(`${sys}/class/net`).map((name) => `${name} ${read(`${sys}/class/net/${name}/carrier_changes`)}`).join('\n')
 }
 
 /** Reads all interfaces of real cards: those with a device beneath. lo, bridges, tunnels and a phantom bond0 have none. */

@@ -44,6 +44,11 @@ export async function probeAgain(pciAddresses: readonly string[]): Promise<void>
 export class ModuleLoader {
   #done = new Set<string>()
 
+  /** Modules of these aliases have been loaded by somebody else. */
+  skip(aliases: Iterable<string>): void {
+    for (const alias of aliases) this.#done.add(alias)
+  }
+
   /** Loads what is new among the aliases; false when nothing was. */
   async load(aliases: Iterable<string>): Promise<boolean> {
     const fresh = [...aliases].filter((alias) => !this.#done.has(alias))

@@ -1,20 +1,24 @@
 import { existsSync } from 'node:fs'
 import type { AgentContext, Capability } from '../capability.ts'
+import { readTextIfThere } from '../os/files.ts'
 import { run } from '../os/run.ts'
-import { readCarrierChanges, readInterfaces, readNetworkDevices, type NicInterface } from './inventory.ts'
+import { readInterfaces, readNetworkDevices, readPulse, type NicInterface } from './inventory.ts'
 import { ModuleLoader, probeAgain, readModaliases } from './modules.ts'
 import { findMissingFirmware, reportNics, waitingForCard } from './report.ts'
 import { followUevents, type Uevent } from './uevents.ts'
 
-/** rootfs-overlay/usr/lib/plump/coldplug makes it when the first pass, begun before this agent, has ended. */
+/** rootfs-overlay/usr/lib/plump/coldplug makes it when the first pass, begun before this agent, has ended; the modaliases it dealt with are in it. */
 const HEAD_START_DONE = '/run/plump/coldplug.done'
 const HEAD_START_LIMIT_MS = 20_000
 const HEAD_START_CHECK_MS = 50
-const GLANCE_EVERY_MS = 250
+/** rootfs-overlay/usr/lib/plump/settle makes it when the last modules of the boot are loaded. */
+const SETTLE_DONE = '/run/plump/settle.done'
+const SETTLE_LIMIT_MS = 60_000
+const PASS_EVERY_MS = 2_000
+const GLANCE_EVERY_MS = 500
 /** Between two full looks at most; things that no event tells of (a speed that settles) show then. */
-const LOOK_EVERY_MS = 5_000
-/** Devices behind devices (a USB hub's, a virtio function's) take one pass each; deeper nesting is left to hotplug. */
-const COLDPLUG_PASSES = 8
+const LOOK_EVERY_MS = 30_000
+const LOOK_FOR_A_FIRST_EVERY_MS = 5_000
 /** Events come in swarms; one modprobe call takes them all. */
 const HOTPLUG_GATHER_MS = 50
 /** Cards on slow buses may take this long to appear before their absence is worth a line on the console. */
@@ -41,6 +45,7 @@ class NicWatch {
   #carrierChanges = new Map<string, number>()
   #missingFirmware = new Map<string, string>()
   #lookedMs = 0
+  #pulse = ''
   #isAnnounced = false
   #isStopped = false
   #stopUevents = (): void => {}
@@ -63,24 +68,31 @@ class NicWatch {
   }
 
   async coldplug(): Promise<void> {
-    await this.#headStart()
-    if (this.#isStopped) return
-    // The cards that are there come before the repeated passes: those cost time, and most often bring nothing.
+    await this.#until(HEAD_START_DONE, HEAD_START_CHECK_MS, HEAD_START_LIMIT_MS)
+    this.#modules.skip((readTextIfThere(HEAD_START_DONE) ?? '').split('\n'))
     this.#look()
     this.#announce()
-    // Each event costs a program's run, so only from here on; what came before is on the buses, which are read next.
+    // A program is run for each event, and a booting node has hundreds of them, so until it has settled the buses are read instead.
+    await this.#until(SETTLE_DONE, PASS_EVERY_MS, SETTLE_LIMIT_MS, () => this.#pass())
+    if (this.#isStopped) return
     this.#stopUevents = followUevents((event) => this.#onEvent(event), (message) => this.#log.warn(message))
-    for (let pass = 0; pass < COLDPLUG_PASSES && await this.#modules.load(readModaliases()); pass += 1) this.#look()
+    await this.#pass()
     await this.#probeAgain()
     await this.#readMissingFirmware()
     for (const [busId, file] of this.#missingFirmware) this.#log.warn(`${busId} asked for firmware ${file}, which this image does not have`)
     this.#look()
   }
 
-  /** Waits for the end of the pass begun before the agent, with a limit: a driver stuck in its probe must not stop the others. */
-  async #headStart(): Promise<void> {
-    for (let waitedMs = 0; waitedMs < HEAD_START_LIMIT_MS && !existsSync(HEAD_START_DONE) && !this.#isStopped; waitedMs += HEAD_START_CHECK_MS) {
-      await new Promise((resolve) => setTimeout(resolve, HEAD_START_CHECK_MS))
+  /** Loads what the devices on all buses ask for, until no new one appears: a device may show others behind it. */
+  async #pass(): Promise<void> {
+    while (!this.#isStopped && await this.#modules.load(readModaliases())) this.#look()
+  }
+
+  /** Waits for a file that the boot makes, with a limit: a driver stuck in its probe must not stop the others. */
+  async #until(file: string, checkMs: number, limitMs: number, meanwhile = async (): Promise<void> => {}): Promise<void> {
+    for (let waitedMs = 0; waitedMs < limitMs && !existsSync(file) && !this.#isStopped; waitedMs += checkMs) {
+      await meanwhile()
+      await new Promise((resolve) => setTimeout(resolve, checkMs))
     }
   }
 
@@ -116,15 +128,17 @@ class NicWatch {
     this.#look()
   }
 
-  /** Carriers come and go without an event: four times a second their counters are compared, which costs next to nothing. */
+  /** Carriers come and go without an event: twice a second a few counters are compared, which costs next to nothing. */
   #glance(): void {
-    const hasChanged = [...this.#carrierChanges].some(([name, changes]) => readCarrierChanges(name) !== changes)
-    if (hasChanged || (this.#isAnnounced && this.#context.nowMs() - this.#lookedMs >= LOOK_EVERY_MS)) this.#look()
+    if (!this.#isAnnounced) return
+    const lookEveryMs = this.#carrierChanges.size > 0 ? LOOK_EVERY_MS : LOOK_FOR_A_FIRST_EVERY_MS
+    if (readPulse() !== this.#pulse || this.#context.nowMs() - this.#lookedMs >= lookEveryMs) this.#look()
   }
 
   #look(): void {
     const { state, nowMs } = this.#context
     this.#lookedMs = nowMs()
+    this.#pulse = readPulse()
     const interfaces = readInterfaces()
     for (const nic of interfaces) if (!this.#carrierChanges.has(nic.name)) this.#bringUp(nic)
     const flapped = new Set(interfaces.filter((nic) => this.#hasFlapped(nic)).map((nic) => nic.name))

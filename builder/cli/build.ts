@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { interruption } from '../os/interruption.ts'
-import { buildIso } from '../pipeline/build-iso.ts'
+import { buildIso, type BuiltIso } from '../pipeline/build-iso.ts'
 import { chooseListener } from './listener.ts'
 
 interface Options {
@@ -23,19 +23,31 @@ export function registerBuild(program: Command): void {
     .option('--no-cache', 'make every step again')
     .option('--json', 'print one JSON event per line on stdout')
     .option('--verbose', 'show every command and why each step runs')
-    .action(async (options: Options) => {
-      const listener = chooseListener({ json: options.json ?? false, verbose: options.verbose ?? false })
-      const built = await buildIso({
-        ...(options.config === undefined ? {} : { configFile: options.config }),
-        ...(options.out === undefined ? {} : { outFolder: options.out }),
-        fast: options.fast ?? false,
-        refresh: options.refresh ?? false,
-        useCache: options.cache,
-        signal: interruption(),
-        emit: (event) => listener.emit(event),
-      }).finally(() => listener.end())
-      if (options.json) return
-      if (built.secret) process.stderr.write(`This ISO carries the key of cluster ${built.cluster}: treat it as a secret. (cluster.key: ask in plump.yaml builds one without it.)\n`)
-      process.stdout.write(`${built.iso}\n`)
+    .action(buildVerb)
+}
+
+async function buildVerb(options: Options): Promise<void> {
+  const listener = chooseListener({ json: options.json ?? false, verbose: options.verbose ?? false })
+  try {
+    const built = await buildIso({
+      ...(options.config === undefined ? {} : { configFile: options.config }),
+      ...(options.out === undefined ? {} : { outFolder: options.out }),
+      fast: options.fast ?? false,
+      refresh: options.refresh ?? false,
+      useCache: options.cache,
+      signal: interruption(),
+      emit: (event) => listener.emit(event),
     })
+    await listener.end()
+    if (!options.json) tell(built)
+  } finally {
+    await listener.end()
+  }
+}
+
+function tell(built: BuiltIso): void {
+  if (built.secret) {
+    process.stderr.write(`This ISO carries the key of cluster ${built.cluster}: treat it as a secret. (cluster.key: ask in plump.yaml builds one without it.)\n`)
+  }
+  process.stdout.write(`${built.iso}\n`)
 }

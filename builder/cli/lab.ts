@@ -3,13 +3,18 @@ import { Option, type Command } from 'commander'
 import { EXIT, PlumpError } from '../errors.ts'
 import { attachConsole } from '../lab/console.ts'
 import { readGrowing } from '../lab/follow.ts'
-import { DEFAULT_LAB, openLab, startLab, type Lab } from '../lab/lab.ts'
+import { DEFAULT_LAB, openLab, startLab } from '../lab/lab.ts'
+import type { LabNode } from '../lab/lab-node.ts'
 import { DHCP_KINDS, FIRMWARES, MEDIA, usage, type DhcpKind, type NodeOptions } from '../lab/options.ts'
 import { formatRows, labRows, shellLine } from '../lab/overview.ts'
 import { stopAtSignals } from '../lab/signals.ts'
 import { watchBoot } from '../lab/watch-boot.ts'
 
-interface NodeFlags {
+interface LabFlag {
+  lab: string
+}
+
+interface NodeFlags extends LabFlag {
   mem?: number
   cpus?: number
   firmware?: NodeOptions['firmware']
@@ -29,66 +34,59 @@ interface UpFlags extends NodeFlags {
 
 /** Adds `lab` and its verbs to the command line. */
 export function registerLab(program: Command): void {
-  const lab = program.command('lab').description('a virtual cluster in QEMU that boots the ISO, on a private network of its own')
-  lab.option('-l, --lab <name>', 'which lab, when there are several', DEFAULT_LAB)
-  const open = (): Promise<Lab> => openLab(lab.opts<{ lab: string }>().lab)
+  const lab = program.command('lab').description('a virtual cluster in QEMU that boots the ISO, on a private network of its own').enablePositionalOptions()
+  const verb = (name: string, description: string): Command =>
+    lab.command(name).description(description).option('--lab <name>', 'which lab, when there are several', DEFAULT_LAB)
+  const nodeVerb = (name: string, description: string): Command => verb(name, description).argument('<node>', 'number of the node', whole)
 
-  nodeOptions(lab.command('up').description('start a lab and wait until its nodes are ready'))
-    .option('-n, --nodes <count>', 'how many nodes', whole, 1)
+  nodeOptions(verb('up', 'start a lab and wait until its nodes are ready'))
+    .option('--nodes <count>', 'how many nodes', whole, 1)
     .addOption(new Option('--dhcp <server>', 'DHCP server of its networks').choices(DHCP_KINDS).default('node-dhcp'))
     .option('--lease-seconds <seconds>', 'how long leases last (dnsmasq: 120 or more)', whole, 3600)
-    .action((flags: UpFlags) => up(lab.opts<{ lab: string }>().lab, flags))
-  nodeOptions(lab.command('add').description('start one more node, of any kind'))
-    .action(async (flags: NodeFlags) => add(await open(), flags))
-  lab.command('ls').description('list the nodes: state, stage, id, address, members, network cards')
-    .option('--json', 'as JSON')
-    .action(async (flags: { json?: boolean }) => {
-      const rows = labRows(await (await open()).status())
-      print(flags.json ? JSON.stringify(rows, undefined, 2) : formatRows(rows))
-    })
-  lab.command('exec').description('run a command on a node as root; needs neither network nor agent there')
-    .argument('<node>', 'number of the node', whole)
-    .argument('<command...>', 'one word: a shell line; several: a program and its arguments')
-    .option('--limit <seconds>', 'stop it after this', whole, 3600)
-    .action(async (node: number, words: string[], flags: { limit: number }) => exec(await open(), node, words, flags.limit))
-  lab.command('console').description('the serial console of a node; Ctrl-] leaves it')
-    .argument('<node>', 'number of the node', whole)
-    .action(async (node: number) => console(await open(), node))
-  lab.command('log').description('what a node wrote to its serial console')
-    .argument('<node>', 'number of the node', whole)
-    .option('-f, --follow', 'go on as it grows')
-    .action(async (node: number, flags: { follow?: boolean }) => log(await open(), node, flags.follow ?? false))
-  lab.command('cut').description("cut a node's wires inside the switch: its cards still see a carrier")
-    .argument('<node>', 'number of the node', whole)
-    .option('--carrier', 'pull the cable at the card: no carrier either')
-    .option('--nic <index>', 'only this card, counted from 0', whole)
-    .action(async (node: number, flags: { carrier?: boolean; nic?: number }) => (await open()).node(node).cut(flags))
-  lab.command('heal').description('undo a cut')
-    .argument('<node>', 'number of the node', whole)
-    .option('--nic <index>', 'only this card, counted from 0', whole)
-    .option('--network <number>', 'plug it in at this network', whole)
-    .action(async (node: number, flags: { nic?: number; network?: number }) => (await open()).node(node).heal(flags))
-  lab.command('kill').description('pull the power cord of a node')
-    .argument('<node>', 'number of the node', whole)
-    .action(async (node: number) => (await open()).node(node).kill())
-  lab.command('start').description('switch a node on again')
-    .argument('<node>', 'number of the node', whole)
-    .action(async (node: number) => (await open()).node(node).start())
-  lab.command('plug').description('plug a network card into a running node')
-    .argument('<node>', 'number of the node', whole)
-    .argument('<model>', 'MODEL, MODEL@NETWORK or MODEL@none')
-    .action(async (node: number, model: string) => (await open()).node(node).plug(model))
-  lab.command('dhcp').description('change the DHCP server of a network')
+    .action(up)
+  nodeOptions(verb('add', 'start one more node, of any kind')).action(add)
+  verb('ls', 'list the nodes: state, stage, id, address, members, network cards').option('--json', 'as JSON').action(list)
+  registerNodeVerbs(nodeVerb)
+  verb('dhcp', 'change the DHCP server of a network')
     .argument('<server>', DHCP_KINDS.join(', '))
     .option('--network <number>', 'which network', whole, 0)
     .option('--lease-seconds <seconds>', 'how long leases last', whole)
-    .action(async (server: string, flags: { network: number; leaseSeconds?: number }) => {
-      const kind = DHCP_KINDS.find((known) => known === server)
-      if (!kind) throw usage(`"${server}" is no DHCP server of the lab`, `one of ${DHCP_KINDS.join(', ')}`)
-      await (await open()).setDhcp(flags.network, kind, flags)
-    })
-  lab.command('down').description('end the lab; nothing of it stays')
-    .action(async () => (await open()).down())
+    .action(changeDhcp)
+  verb('down', 'end the lab; nothing of it stays').action(async (flags: LabFlag) => (await openLab(flags.lab)).down())
+}
+
+/** The verbs about one node, whose number is their first argument. */
+function registerNodeVerbs(nodeVerb: (name: string, description: string) => Command): void {
+  const nodeOf = async (number: number, flags: LabFlag): Promise<LabNode> => (await openLab(flags.lab)).node(number)
+
+  nodeVerb('exec', 'run a command on a node as root; needs neither network nor agent there')
+    .argument('<command...>', 'one word: a shell line; several: a program and its arguments')
+    .option('--limit <seconds>', 'stop it after this', whole, 3600)
+    .passThroughOptions()
+    .action(async (number: number, words: string[], flags: LabFlag & { limit: number }) => exec(await nodeOf(number, flags), words, flags.limit))
+  nodeVerb('console', 'the serial console of a node; Ctrl-] leaves it')
+    .action(async (number: number, flags: LabFlag) => console(await nodeOf(number, flags)))
+  nodeVerb('log', 'what a node wrote to its serial console')
+    .option('-f, --follow', 'go on as it grows')
+    .action(async (number: number, flags: LabFlag & { follow?: boolean }) => log(await nodeOf(number, flags), flags.follow ?? false))
+  nodeVerb('cut', "cut a node's wires inside the switch: its cards still see a carrier")
+    .option('--carrier', 'pull the cable at the card: no carrier either')
+    .option('--nic <index>', 'only this card, counted from 0', whole)
+    .action(async (number: number, flags: LabFlag & { carrier?: boolean; nic?: number }) => (await nodeOf(number, flags)).cut(flags))
+  nodeVerb('heal', 'undo a cut')
+    .option('--nic <index>', 'only this card, counted from 0', whole)
+    .option('--network <number>', 'plug it in at this network', whole)
+    .action(async (number: number, flags: LabFlag & { nic?: number; network?: number }) => (await nodeOf(number, flags)).heal(flags))
+  nodeVerb('kill', 'pull the power cord of a node')
+    .action(async (number: number, flags: LabFlag) => (await nodeOf(number, flags)).kill())
+  nodeVerb('start', 'switch a node on again')
+    .action(async (number: number, flags: LabFlag) => (await nodeOf(number, flags)).start())
+  nodeVerb('plug', 'plug a network card into a running node')
+    .argument('<model>', 'MODEL, MODEL@NETWORK or MODEL@none')
+    .action(async (number: number, model: string, flags: LabFlag) => (await nodeOf(number, flags)).plug(model))
+  nodeVerb('stick', 'plug a disk image into a running node as a USB stick')
+    .argument('<file>', 'the image; it is only read')
+    .action(async (number: number, file: string, flags: LabFlag) => (await nodeOf(number, flags)).plugDisk(file))
 }
 
 function nodeOptions(command: Command): Command {
@@ -104,9 +102,9 @@ function nodeOptions(command: Command): Command {
     .option('--limit <seconds>', 'how long to wait for a node to be ready', whole, 300)
 }
 
-async function up(name: string, flags: UpFlags): Promise<void> {
+async function up(flags: UpFlags): Promise<void> {
   const stop = stopAtSignals()
-  const lab = await startLab({ ...fromFlags(flags), name, nodes: flags.nodes, dhcp: flags.dhcp, leaseSeconds: flags.leaseSeconds, signal: stop.signal })
+  const lab = await startLab({ ...fromFlags(flags), name: flags.lab, nodes: flags.nodes, dhcp: flags.dhcp, leaseSeconds: flags.leaseSeconds, signal: stop.signal })
   try {
     if (flags.wait) await watchBoot(lab.nodes, { limitSeconds: flags.limit, signal: stop.signal, report: progress })
   } catch (error) {
@@ -118,7 +116,8 @@ async function up(name: string, flags: UpFlags): Promise<void> {
   }
 }
 
-async function add(lab: Lab, flags: NodeFlags): Promise<void> {
+async function add(flags: NodeFlags): Promise<void> {
+  const lab = await openLab(flags.lab)
   const stop = stopAtSignals()
   try {
     const node = await lab.add(fromFlags(flags))
@@ -140,10 +139,21 @@ function fromFlags(flags: NodeFlags): NodeOptions {
   }
 }
 
-async function exec(lab: Lab, node: number, words: string[], limitSeconds: number): Promise<void> {
+async function list(flags: LabFlag & { json?: boolean }): Promise<void> {
+  const rows = labRows(await (await openLab(flags.lab)).status())
+  print(flags.json ? JSON.stringify(rows, undefined, 2) : formatRows(rows))
+}
+
+async function changeDhcp(server: string, flags: LabFlag & { network: number; leaseSeconds?: number }): Promise<void> {
+  const kind = DHCP_KINDS.find((known) => known === server)
+  if (!kind) throw usage(`"${server}" is no DHCP server of the lab`, `one of ${DHCP_KINDS.join(', ')}`)
+  await (await openLab(flags.lab)).setDhcp(flags.network, kind, flags)
+}
+
+async function exec(node: LabNode, words: string[], limitSeconds: number): Promise<void> {
   const stop = stopAtSignals()
   try {
-    const result = await lab.node(node).exec(shellLine(words), {
+    const result = await node.exec(shellLine(words), {
       limitSeconds, signal: stop.signal, onOutput: (stream, bytes) => void process[stream].write(bytes),
     })
     process.exitCode = result.exitCode
@@ -152,15 +162,15 @@ async function exec(lab: Lab, node: number, words: string[], limitSeconds: numbe
   }
 }
 
-async function console(lab: Lab, node: number): Promise<void> {
-  const status = await lab.node(node).status()
-  progress(`node ${node}: serial console; Ctrl-] leaves it`)
+async function console(node: LabNode): Promise<void> {
+  const status = await node.status()
+  progress(`node ${node.number}: serial console; Ctrl-] leaves it`)
   await attachConsole(status, { input: process.stdin, output: process.stdout })
 }
 
-async function log(lab: Lab, node: number, follow: boolean): Promise<void> {
-  const { serialLog } = await lab.node(node).status()
-  if (!existsSync(serialLog)) throw new PlumpError('NO_LOG', `node ${node} has written nothing yet`, { fix: './plump lab ls', exitCode: EXIT.failed })
+async function log(node: LabNode, follow: boolean): Promise<void> {
+  const { serialLog } = await node.status()
+  if (!existsSync(serialLog)) throw new PlumpError('NO_LOG', `node ${node.number} has written nothing yet`, { fix: './plump lab ls', exitCode: EXIT.failed })
   const stop = stopAtSignals()
   for await (const piece of readGrowing(serialLog, follow ? stop.signal : undefined)) process.stdout.write(piece)
   stop.done()

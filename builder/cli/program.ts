@@ -1,11 +1,14 @@
 import { Command } from 'commander'
 import { ensureTools } from '../doctor/ensure-tools.ts'
 import { plumpVersion } from '../version.ts'
+import { registerBench } from './bench.ts'
 import { registerBuild } from './build.ts'
 import { registerClean } from './clean.ts'
 import { registerDoctor } from './doctor.ts'
 import { registerKey } from './key.ts'
 import { registerLab } from './lab.ts'
+import { registerPlan } from './plan.ts'
+import { registerReference } from './reference.ts'
 import { registerTest } from './test.ts'
 
 /** Verbs of the lab that start machines; the others need no tools that were not there before. */
@@ -22,10 +25,13 @@ export function createProgram(): Command {
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(usageError(text)) })
   registerBuild(program)
+  registerPlan(program)
   registerDoctor(program)
   registerLab(program)
   registerTest(program)
+  registerBench(program)
   registerKey(program)
+  registerReference(program)
   registerClean(program)
   program.hook('preAction', async (_, action) => {
     if (action.parent?.name() === 'lab' && STARTING.includes(action.name())) await ensureTools('lab')

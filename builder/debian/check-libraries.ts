@@ -42,7 +42,7 @@ export async function librariesByName(root: string): Promise<Map<string, string>
     for (const path of await pathsBelow(join(root, folder)).catch(() => [])) {
       if (dirname(path) !== '.') continue
       const target = await realpath(join(root, folder, path)).catch(() => undefined)
-      if (target !== undefined) libraries.set(basename(path), join(folder, basename(target)))
+      if (target !== undefined && (await lstat(target)).isFile()) libraries.set(basename(path), join(folder, basename(target)))
     }
   }
   return libraries

@@ -1,4 +1,4 @@
-import { chmod, lstat, mkdir, readdir, rename, rm, rmdir, symlink } from 'node:fs/promises'
+import { chmod, lstat, mkdir, rename, rm, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { PlumpError } from '../errors.ts'
 import { run } from '../os/run.ts'
@@ -16,7 +16,7 @@ export async function makeRoot(root: string): Promise<void> {
   }
 }
 
-/** What one package put into the root, and the licence text it came with. */
+/** What one package put into the root. */
 export interface Unpacked {
   files: string[]
   bytes: number
@@ -24,14 +24,12 @@ export interface Unpacked {
 
 /**
  * Unpacks a package into `root` as the calling user, without its maintainer scripts and without what
- * {@link whyLeftOut} names. `aside` is an empty folder on the same file system; afterwards it holds only the package's
- * copyright file, if any, as `copyright`. Throws PATH_CLASH when another package brought the same file.
+ * {@link whyLeftOut} names. `tree` is a folder to make and remove, on the same file system. Throws PATH_CLASH when another
+ * package brought the same file.
  */
-export async function unpackPackage(deb: string, root: string, aside: string, signal: AbortSignal): Promise<Unpacked> {
-  const tree = join(aside, 'tree')
-  await mkdir(tree, { recursive: true })
+export async function unpackPackage(deb: string, root: string, tree: string, signal: AbortSignal): Promise<Unpacked> {
+  await mkdir(tree)
   await run('dpkg-deb', ['-x', deb, tree], { signal })
-  await keepCopyright(tree, aside)
   const unpacked: Unpacked = { files: [], bytes: 0 }
   for (const path of await pathsBelow(tree)) {
     const from = join(tree, path)
@@ -53,25 +51,10 @@ export function mergedPath(path: string): string {
   return MERGED_FOLDERS.some((name) => name === first) ? `usr/${path}` : path
 }
 
-async function keepCopyright(tree: string, aside: string): Promise<void> {
-  const documents = join(tree, 'usr/share/doc')
-  for (const name of await readdir(documents).catch(() => [])) {
-    const file = join(documents, name, 'copyright')
-    if ((await lstat(file).catch(() => undefined))?.isFile()) await rename(file, join(aside, 'copyright'))
-  }
-}
-
 async function moveNew(from: string, to: string): Promise<void> {
   if (await lstat(to).catch(() => undefined)) {
     throw new PlumpError('PATH_CLASH', `two packages bring ${to}`, { fix: 'leave one of them out in builder/debian/unpack-filter.ts' })
   }
   await mkdir(dirname(to), { recursive: true })
   await rename(from, to)
-}
-
-/** Removes a folder that has become empty, if it has. */
-export async function removeIfEmpty(folder: string): Promise<void> {
-  await rmdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
-  })
 }

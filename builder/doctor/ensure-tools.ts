@@ -53,8 +53,8 @@ async function privilegePrefix(): Promise<readonly string[] | undefined> {
 }
 
 async function aptGet(prefix: readonly string[], args: readonly string[], options: { signal?: AbortSignal }): Promise<boolean> {
-  const [program = 'apt-get', ...before] = [...prefix, 'apt-get']
-  const result = await execa(program, [...before, ...args], {
+  const [program, ...words] = [...prefix, 'apt-get', ...args]
+  const result = await execa(program ?? 'apt-get', words, {
     reject: false, stdin: 'ignore', stdout: process.stderr, stderr: process.stderr, env: { DEBIAN_FRONTEND: 'noninteractive' },
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
   })

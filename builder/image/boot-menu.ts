@@ -3,7 +3,6 @@ import type { PlumpYaml } from '../../schema/plump-yaml.ts'
 
 /** What templates/grub.cfg.hbs shows. */
 export interface BootMenu {
-  title: string
   timeoutSeconds: number
   serial: { unit: number; speed: number }
   /** `id` of the entry that starts by itself. */
@@ -32,7 +31,6 @@ export function makeBootMenu(config: PlumpYaml, kernels: readonly MenuKernel[], 
   const first = entries.find(({ id }) => id === config.kernels.default)
   const checking = first === undefined ? [] : [{ ...first, id: 'check', title: `Check the medium, then start ${first.title}`, arguments: `${first.arguments} plump.check` }]
   return {
-    title: config.menu.title,
     timeoutSeconds: config.menu.timeoutSeconds,
     serial: { unit: config.console.serial.port, speed: config.console.serial.speed },
     default: config.kernels.default,
@@ -43,18 +41,24 @@ export function makeBootMenu(config: PlumpYaml, kernels: readonly MenuKernel[], 
 /** The kernel command line of an image: the last console is the one that gets the kernel's own output from user space. */
 export function kernelArguments(config: PlumpYaml, imageId: string): string {
   const { port, speed } = config.console.serial
-  const words = ['quiet', 'console=tty0', `console=ttyS${port},${speed}`, `plump.image=${imageId}`, config.kernels.arguments.trim()]
-  return words.filter((word) => word !== '').join(' ')
+  const added = config.kernels.arguments.split(/\s+/).filter((word) => word !== '')
+  return ['quiet', 'console=tty0', `console=ttyS${port},${speed}`, `plump.image=${imageId}`, ...added].join(' ')
 }
 
 /** Renders the template of a GRUB configuration. */
 export function renderBootMenu(template: string, menu: BootMenu): string {
   const handlebars = Handlebars.create()
   handlebars.registerHelper('quote', quoteForGrub)
+  handlebars.registerHelper('escape', escapeForGrub)
   return handlebars.compile(template, { noEscape: true, strict: true })(menu)
 }
 
 /** A GRUB word in single quotes, in which only the quote itself has a meaning (GRUB manual, "Quoting"). */
 export function quoteForGrub(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`
+}
+
+/** GRUB words outside quotes, their blanks kept and every character with a meaning escaped; plain words stay readable in GRUB's editor. */
+export function escapeForGrub(words: string): string {
+  return words.replaceAll(/[^\sA-Za-z0-9_.,:=+@%/-]/g, '\\$&')
 }

@@ -20,6 +20,8 @@ export const ELTORITO_PATH = 'boot/grub/eltorito.img'
 export function isoArguments(options: IsoOptions): string[] {
   return [
     '-as', 'mkisofs', '-quiet', '-o', options.file, '-V', options.volumeId, '-r', '-J', '-joliet-long', '-full-iso9660-filenames', '-iso-level', '3',
+    // The 300 KB that protect the end of a track from read-ahead; here the appended ESP lies behind the file system.
+    '-no-pad',
     '--set_all_file_dates', xorrisoDate(options.epochSeconds),
     '-b', ELTORITO_PATH, '-no-emul-boot', '-boot-load-size', '4', '-boot-info-table', '--grub2-boot-info',
     '--grub2-mbr', hybridBootSector(), '-partition_offset', '16', '--mbr-force-bootable',

@@ -79,33 +79,32 @@ function indexModules(kernel: KernelModules): ModuleIndex {
   }
 }
 
-/** Depth first over dependencies and softdeps; a softdep that leads back to a module still open is dropped, hard ones cannot. */
+/** For each module all it needs, each after what that needs itself. */
 function loadingOrder(modules: readonly ModuleInfo[], index: ModuleIndex): Map<string, string[]> {
+  const needs = directNeeds(modules, index)
   const orders = new Map<string, string[]>()
-  const open = new Set<string>()
-  const visit = (module: ModuleInfo): { order: string[]; complete: boolean } => {
-    const known = orders.get(module.name)
-    if (known) return { order: known, complete: true }
-    open.add(module.name)
-    const order = new Set<string>()
-    let complete = true
-    for (const dependency of [...index.hardDependencies(module), ...alwaysLoading(module, index)]) {
-      if (open.has(dependency.name)) {
-        complete = false
-        continue
-      }
-      const below = visit(dependency)
-      complete &&= below.complete
-      for (const name of below.order) order.add(name)
-      order.add(dependency.name)
-    }
-    open.delete(module.name)
-    // What a loop cut off is only missing for those inside it, so such an order is kept for the module it began with alone.
-    if (complete || open.size === 0) orders.set(module.name, [...order])
-    return { order: [...order], complete }
+  const orderOf = (name: string): string[] => {
+    const known = orders.get(name)
+    if (known) return known
+    const order = [...new Set((needs.get(name) ?? []).flatMap((need) => [...orderOf(need), need]))]
+    orders.set(name, order)
+    return order
   }
-  for (const module of modules) visit(module)
+  for (const module of modules) orderOf(module.name)
   return orders
+}
+
+/** Dependencies of each module, and those softdeps that do not lead back to it: dependencies cannot be circular, softdeps can. */
+function directNeeds(modules: readonly ModuleInfo[], index: ModuleIndex): Map<string, string[]> {
+  const needs = new Map(modules.map((module) => [module.name, index.hardDependencies(module).map(({ name }) => name)]))
+  const leadsTo = (from: string, target: string): boolean => from === target || (needs.get(from) ?? []).some((need) => leadsTo(need, target))
+  for (const module of modules) {
+    for (const { name } of alwaysLoading(module, index)) {
+      const own = needs.get(module.name)
+      if (own && !own.includes(name) && !leadsTo(name, module.name)) own.push(name)
+    }
+  }
+  return needs
 }
 
 /**

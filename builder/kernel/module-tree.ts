@@ -4,8 +4,8 @@ import { run } from '../os/run.ts'
 import type { ModuleClosure } from './module-closure.ts'
 import { checkAgainstDepmod, formatModulesDep } from './modules-dep.ts'
 
-/** What busybox modprobe reads; depmod's other files (the .bin indexes of kmod, modules.devname …) are left out. */
-const READ_BY_BUSYBOX = new Set(['kernel', 'modules.dep', 'modules.alias', 'modules.symbols', 'modules.builtin'])
+/** What busybox modprobe reads; depmod's other files (the .bin indexes of kmod, modules.symbols, modules.devname …) are left out. */
+const READ_BY_BUSYBOX = new Set(['kernel', 'modules.dep', 'modules.alias', 'modules.builtin'])
 
 /**
  * Makes `folder`, to become /usr/lib/modules/VERSION, with the modules of a closure and the indexes busybox modprobe reads.

@@ -2,13 +2,13 @@
 export const NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
   // The same as the initramfs has, so that a disk plugged in later works, and more controllers.
   'disks and media': [
-    'sd_mod', 'sr_mod', 'loop', 'isofs', 'udf', 'vfat', 'ext4', 'nls_cp437', 'nls_iso8859-1', 'nls_ascii', 'nls_utf8', 'squashfs', 'overlay',
+    'sd_mod', 'sr_mod', 'loop', 'isofs', 'vfat', 'ext4', 'nls_cp437', 'nls_iso8859-1', 'nls_ascii', 'nls_utf8', 'squashfs', 'overlay',
     'usb-storage', 'uas', 'ahci', 'ata_piix', 'ata_generic', 'nvme', 'virtio_blk', 'virtio_scsi', 'hv_storvsc', 'vmw_pvscsi', 'xen-blkfront',
     'mmc_block', 'sdhci-pci', 'sdhci-acpi',
   ],
   'USB and keyboards': ['xhci-pci', 'ehci-pci', 'uhci-hcd', 'ohci-pci', 'usbhid', 'hid-generic', 'hid-logitech-dj', 'hid-apple', 'hid-microsoft', 'hid-cherry', 'hyperv-keyboard'],
   'virtual machines': ['virtio_pci', 'virtio_mmio', 'virtio_balloon', 'virtio-rng', 'hv_vmbus', 'hv_utils', 'hv_balloon'],
-  'links between cards': ['bonding', '8021q', 'bridge', 'veth', 'tun', 'dummy', 'af_packet', 'macvlan'],
+  'links between cards': ['bonding', '8021q', 'veth', 'tun', 'dummy', 'af_packet'],
   'mesh': ['wireguard'],
   'packet filter': [
     'nf_tables', 'nft_ct', 'nft_limit', 'nft_log', 'nft_reject_inet', 'nft_masq', 'nft_nat', 'nft_chain_nat', 'nft_redir', 'nft_fib_inet', 'nft_hash',

@@ -21,6 +21,7 @@ export const requestSchema = z.discriminatedUnion('verb', [
   z.object({ verb: z.literal('kill'), node }),
   z.object({ verb: z.literal('start'), node }),
   z.object({ verb: z.literal('plug'), node, card: nicSchema }),
+  z.object({ verb: z.literal('plugDisk'), node, file: z.string() }),
   z.object({ verb: z.literal('screendump'), node, file: z.string() }),
   z.object({ verb: z.literal('dhcp'), network: z.number().int().min(0), kind: z.enum(DHCP_KINDS), leaseSeconds: z.number().int().min(10).optional() }),
   z.object({ verb: z.literal('down') }),
@@ -47,6 +48,8 @@ export type NodeStatus = z.output<typeof nodeStatusSchema>
 
 export const labStatusSchema = z.object({
   name: z.string(),
+  /** Whether the lab lives only as long as the process that started it. */
+  held: z.boolean(),
   accelerator: z.enum(['kvm', 'tcg']),
   nodes: z.array(nodeStatusSchema),
   networks: z.array(z.object({ network: z.number(), dhcp: z.enum(DHCP_KINDS) })),

@@ -41,9 +41,11 @@ async function perform(line: string, host: LabHost, caller: Caller, goDown: () =
       return await host.status()
     case 'hold':
       caller.hungUp = goDown
+      host.held = true
       return pending
     case 'release':
       caller.hungUp = () => undefined
+      host.held = false
       return undefined
     case 'add':
       return await host.add(request.machine)
@@ -59,6 +61,8 @@ async function perform(line: string, host: LabHost, caller: Caller, goDown: () =
       return await host.machine(request.node).start()
     case 'plug':
       return await host.plug(request.node, request.card)
+    case 'plugDisk':
+      return await host.machine(request.node).plugDisk(request.file)
     case 'screendump':
       return void (await host.machine(request.node).running().qmp.execute('screendump', { filename: request.file, format: 'png' }))
     case 'dhcp':

@@ -23,7 +23,9 @@ export async function prepareFlash(firmware: MachineConfig['firmware'], variable
   const template = join(OVMF_FOLDER, OVMF_FILES[firmware].variables)
   for (const file of [code, template]) {
     if (!existsSync(file)) {
-      throw new PlumpError('TOOL_MISSING', `${file} not found; it is the UEFI firmware of virtual machines`, { fix: './plump doctor --fix', exitCode: EXIT.toolMissing })
+      throw new PlumpError('TOOL_MISSING', `${file} not found; it is the UEFI firmware of virtual machines`, {
+        fix: './plump doctor --fix', exitCode: EXIT.toolMissing,
+      })
     }
   }
   if (!existsSync(variablesFile)) await copyFile(template, variablesFile)

@@ -14,6 +14,8 @@ interface Network {
 
 /** The lab itself, inside the supervisor: its networks and its machines. */
 export class LabHost {
+  /** Set by the control server while a caller holds the lab. */
+  held = false
   readonly #config: LabConfig
   readonly #folder: string
   readonly #networks = new Map<number, Network>()
@@ -105,6 +107,7 @@ export class LabHost {
   async status(): Promise<LabStatus> {
     return {
       name: this.#config.name,
+      held: this.held,
       accelerator: await chooseAccelerator(),
       nodes: this.#machines.map(nodeStatus),
       networks: [...this.#networks.values()].map(({ plan, dhcp }) => ({ network: plan.network, dhcp: dhcp.kind })),

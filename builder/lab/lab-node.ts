@@ -121,7 +121,7 @@ export class LabNode {
 
   /** Undoes a cut; with `nic` and `network` it plugs that card's wire in there, `@none` cards included. */
   async heal(options: { nic?: number; network?: number } = {}): Promise<void> {
-    await this.#call({ verb: 'heal', node: this.number, ...options })
+    await this.#call({ ...options, verb: 'heal', node: this.number })
   }
 
   /** Pulls the power cord. */
@@ -137,6 +137,11 @@ export class LabNode {
   /** Plugs in a network card, `MODEL[@NETWORK|@none]`, while the node runs. */
   async plug(card: string): Promise<void> {
     for (const nic of parseNics(card)) await this.#call({ verb: 'plug', node: this.number, card: nic })
+  }
+
+  /** Plugs an image file in as a USB stick, read-only, until the node is switched off. */
+  async plugDisk(file: string): Promise<void> {
+    await this.#call({ verb: 'plugDisk', node: this.number, file: resolve(file) })
   }
 
   /** Writes what is on the node's screen to a PNG file. */

@@ -1,3 +1,4 @@
+import { glob } from 'node:fs/promises'
 import { join } from 'node:path'
 import { resolveMachine } from './boot-files.ts'
 import { call, hold } from './control-client.ts'
@@ -32,7 +33,8 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   try {
     const machine = await resolveMachine(options, folder)
     const machines = Array.from({ length: count }, () => machine)
-    await launchSupervisor(folder, { name, dhcp: options.dhcp ?? 'node-dhcp', leaseSeconds: options.leaseSeconds ?? DEFAULT_LEASE_SECONDS, machines }, options.signal)
+    const { dhcp = 'node-dhcp', leaseSeconds = DEFAULT_LEASE_SECONDS } = options
+    await launchSupervisor(folder, { name, dhcp, leaseSeconds, machines }, options.signal)
     return new Lab(name, count, await hold(join(folder, 'control')))
   } catch (error) {
     removeLabFolder(folder)
@@ -92,6 +94,13 @@ export class Lab {
   /** Replaces the DHCP server of a network; the new one knows no leases. dnsmasq gives none shorter than 120 s. */
   async setDhcp(network: number, kind: DhcpKind, options: { leaseSeconds?: number } = {}): Promise<void> {
     await this.#call({ verb: 'dhcp', network, kind, ...(options.leaseSeconds === undefined ? {} : { leaseSeconds: options.leaseSeconds }) })
+  }
+
+  /** What to read when something went wrong, as paths inside {@link Lab.folder}: serial logs of all boots, logs of QEMU and the DHCP servers. */
+  async logFiles(): Promise<string[]> {
+    const files: string[] = []
+    for await (const file of glob(['n*/*.log', '*.log'], { cwd: this.folder })) files.push(file)
+    return files
   }
 
   /** Lets the lab live on after this process. */

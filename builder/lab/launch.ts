@@ -54,7 +54,8 @@ async function assertNamespaces(namespaces: string[]): Promise<void> {
     await run('unshare', [...namespaces, 'true'], { limitSeconds: 20 })
   } catch (error) {
     if (error instanceof PlumpError && error.code === 'TOOL_MISSING') throw error
-    throw new PlumpError('NAMESPACES', `this machine lets ${process.getuid?.() === 0 ? 'root' : 'ordinary users'} make no network namespace, which the lab's private network needs`, {
+    const who = process.getuid?.() === 0 ? 'root' : 'ordinary users'
+    throw new PlumpError('NAMESPACES', `this machine lets ${who} make no network namespace, which the lab's private network needs`, {
       fix: 'run as root: sudo ./plump lab up, or allow user namespaces: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0', cause: error,
     })
   }

@@ -41,6 +41,7 @@ export class Machine {
   readonly nics: WiredNic[] = []
   boots = 0
   #running: Running | undefined
+  #sticks = 0
 
   constructor(number: number, folder: string, config: MachineConfig) {
     this.number = number
@@ -137,6 +138,14 @@ export class Machine {
     const wired = await this.#addNic(nic, port)
     if (this.#running) await this.#attach(wired)
     return wired
+  }
+
+  /** Plugs a file in as a USB stick, read-only, until the machine is switched off. */
+  async plugDisk(file: string): Promise<void> {
+    const { qmp } = this.running()
+    const id = `stick${this.#sticks++}`
+    await qmp.execute('blockdev-add', { 'node-name': id, driver: 'raw', 'read-only': true, file: { driver: 'file', filename: file } })
+    await qmp.execute('device_add', { driver: 'usb-storage', id: `${id}-device`, drive: id, bus: 'xhci.0', removable: true })
   }
 
   async #attach(nic: WiredNic): Promise<void> {

@@ -39,7 +39,9 @@ export function formatRows(rows: readonly NodeRow[]): string {
 }
 
 /** The words of `lab exec N -- WORD…` as one shell line: a single word is a line already, several are quoted. */
-export function shellLine(words: readonly string[]): string {
+export function shellLine([first, ...rest]: readonly string[]): string {
+  // commander leaves the separator in when the words after it are passed through.
+  const words = first === '--' || first === undefined ? rest : [first, ...rest]
   if (words.length === 1) return words[0] ?? ''
   return words.map((word) => (/^[A-Za-z0-9_./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ')
 }

@@ -43,7 +43,8 @@ export class Qmp {
   execute(command: string, parameters: Record<string, unknown> = {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const id = this.#nextId++
-      const timer = setTimeout(() => this.#settle(id, (pending) => pending.reject(qmpError(command, `no answer in ${ANSWER_LIMIT_MS / 1000} s`))), ANSWER_LIMIT_MS)
+      const late = (): void => this.#settle(id, (pending) => pending.reject(qmpError(command, `no answer in ${ANSWER_LIMIT_MS / 1000} s`)))
+      const timer = setTimeout(late, ANSWER_LIMIT_MS)
       this.#pending.set(id, { command, resolve, reject, timer })
       if (this.#socket.destroyed) this.#closed()
       else this.#socket.write(`${JSON.stringify({ execute: command, arguments: parameters, id })}\n`)

@@ -1,6 +1,12 @@
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ensureTools } from '../doctor/ensure-tools.ts'
+import { buildRecord } from '../record/build-record.ts'
 import { STEPS } from '../steps/index.ts'
+import { iso } from '../steps/iso.ts'
+import { netboot } from '../steps/netboot.ts'
+import { record } from '../steps/record.ts'
+import { throwIfInterrupted } from './execute.ts'
 import { openBuild, type BuildOptions } from './open-build.ts'
 import { publish, type Published } from './publish.ts'
 import { runBuild } from './run-build.ts'
@@ -14,12 +20,22 @@ export interface BuiltIso extends Published {
 /** `./plump build`: from plump.yaml to final/. Installs missing tools, runs every step, publishes. */
 export async function buildIso(options: BuildOptions & { useCache: boolean }): Promise<BuiltIso> {
   const startedMs = performance.now()
+  const secondsSoFar = (): number => Math.round(performance.now() - startedMs) / 1000
   const build = await openBuild(options)
   await ensureTools('build', { signal: options.signal })
   return runBuild(build, STEPS, { useCache: options.useCache }, async (results) => {
-    const folder = (id: string): string => [...results.values()].find(({ step }) => step.id === id)?.folder ?? '/nonexistent'
-    const published = await publish(build, { iso: join(folder('iso'), 'plump.iso'), netboot: join(folder('netboot'), 'netboot'), spdx: join(folder('resolve-packages'), 'packages.json'), record: () => '{}' })
-    build.emit({ type: 'build-done', seconds: Math.round(performance.now() - startedMs) / 1000, ...published })
+    const [isoResult, netbootResult, recordResult] = await Promise.all([results.verified(iso), results.verified(netboot), results.verified(record)])
+    const bytesByCause = JSON.parse(await readFile(join(recordResult.folder, 'bytes.json'), 'utf8')) as Record<string, number>
+    const published = await publish(build, {
+      iso: join(isoResult.folder, 'plump.iso'),
+      netboot: join(netbootResult.folder, 'netboot'),
+      spdx: join(recordResult.folder, 'spdx.json'),
+      record: (made) => `${JSON.stringify(buildRecord(build, results.all(), made, bytesByCause, secondsSoFar()), undefined, 1)}\n`,
+    }).catch((error: unknown) => {
+      throwIfInterrupted(build)
+      throw error
+    })
+    build.emit({ type: 'build-done', seconds: secondsSoFar(), ...published })
     return { ...published, secret: build.clusterKey !== undefined, cluster: build.config.cluster.name }
   })
 }

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { EXIT, PlumpError } from '../errors.ts'
 import { latestEntry } from './cache.ts'
 import { chainSeconds, inOrder, readySteps } from './schedule.ts'
-import { Results, type StepResult } from './results.ts'
+import { Results } from './results.ts'
 import type { Build } from './build.ts'
 import type { Step } from './step.ts'
 
@@ -13,7 +13,7 @@ const STEPS_AT_ONCE = availableParallelism() + 1
  * Brings every step's result into being, from the cache where it can serve, and gives them by step. Independent steps run in
  * parallel. The first failure stops the programs of all others; nothing but finished results stays behind.
  */
-export async function execute(build: Build, targets: readonly Step[], options: { useCache: boolean }): Promise<Map<Step, StepResult>> {
+export async function execute(build: Build, targets: readonly Step[], options: { useCache: boolean }): Promise<Results> {
   const steps = inOrder(targets)
   build.emit({ type: 'build-started', steps: steps.map(({ id, title }) => ({ id, title })) })
   const failure = new AbortController()
@@ -46,7 +46,7 @@ export async function execute(build: Build, targets: readonly Step[], options: {
   }
   throwIfInterrupted(build)
   if (firstError) throw firstError.error
-  return results.all()
+  return results
 }
 
 /** Throws INTERRUPTED once the build's signal has fired, whatever error the stopped programs gave. */

@@ -32,8 +32,9 @@ export class Results {
     this.#useCache = useCache
   }
 
-  all(): Map<Step, StepResult> {
-    return this.#results
+  /** All results there are, in the order in which they came to be. */
+  all(): StepResult[] {
+    return [...this.#results.values()]
   }
 
   /** The result of a step, whose needs must have theirs. */
@@ -51,7 +52,7 @@ export class Results {
   }
 
   /** Makes sure that the contents of a result are what its entry says; a spoilt one is thrown away and made again. */
-  async verify(step: Step): Promise<StepResult> {
+  async verified(step: Step): Promise<StepResult> {
     await this.#verify(step)
     return this.#known(step)
   }

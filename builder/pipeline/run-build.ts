@@ -4,7 +4,7 @@ import { PlumpError } from '../errors.ts'
 import { execute } from './execute.ts'
 import { takeLock } from './lock.ts'
 import type { Build } from './build.ts'
-import type { StepResult } from './results.ts'
+import type { Results } from './results.ts'
 import type { Step } from './step.ts'
 
 /**
@@ -12,7 +12,7 @@ import type { Step } from './step.ts'
  * to have moved on since its lists were fetched, fetches the lists again and starts over, once.
  */
 export async function runBuild<T>(
-  build: Build, steps: readonly Step[], options: { useCache: boolean }, use: (results: Map<Step, StepResult>) => Promise<T>,
+  build: Build, steps: readonly Step[], options: { useCache: boolean }, use: (results: Results) => Promise<T>,
 ): Promise<T> {
   // Results may hold the cluster key.
   await mkdir(build.paths.cache, { recursive: true })
@@ -27,7 +27,7 @@ export async function runBuild<T>(
   }
 }
 
-async function executeRefreshing(build: Build, steps: readonly Step[], options: { useCache: boolean }): Promise<Map<Step, StepResult>> {
+async function executeRefreshing(build: Build, steps: readonly Step[], options: { useCache: boolean }): Promise<Results> {
   try {
     return await execute(build, steps, options)
   } catch (error) {

@@ -7,14 +7,17 @@ import { fetchPackages } from './fetch-packages.ts'
 import { initramfs } from './initramfs.ts'
 import { iso } from './iso.ts'
 import { kernel } from './kernel.ts'
+import { licences } from './licences.ts'
 import { modulesSquashfs } from './modules-squashfs.ts'
 import { netboot } from './netboot.ts'
 import { nicModules } from './nic-modules.ts'
 import { nodeRuntime } from './node-runtime.ts'
 import { overlay } from './overlay.ts'
+import { record } from './record.ts'
 import { resolvePackages } from './resolve-packages.ts'
 import { rootSquashfs } from './root-squashfs.ts'
 import { unpackRoot } from './unpack-root.ts'
+import { weighRoot } from './weigh-root.ts'
 
 /** The build, as one recipe: what it does, in the order in which it reads best; the needs of the steps decide what waits for what. */
 export const STEPS: readonly Step[] = [
@@ -34,4 +37,7 @@ export const STEPS: readonly Step[] = [
   esp,
   iso,
   netboot,
+  licences,
+  weighRoot,
+  record,
 ]

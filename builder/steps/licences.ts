@@ -1,6 +1,6 @@
-import { cp, mkdir, readFile, rm } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { copyrightFileIn } from '../debian/unpack.ts'
+import { findCopyright } from '../debian/copyright-file.ts'
 import { packageListSchema } from '../debian/package-record.ts'
 import { run } from '../os/run.ts'
 import { toolVersions } from '../os/tool-version.ts'
@@ -17,15 +17,22 @@ export const licences: Step = {
   inputs: () => toolVersions('dpkg-deb'),
   async run({ build, out, result, warn }) {
     const packages = packageListSchema.parse(JSON.parse(await readFile(join(result(resolvePackages), 'packages.json'), 'utf8')))
-    await mkdir(join(out, 'copyright'))
+    const folder = join(out, 'copyright')
+    await mkdir(folder)
+    /** Packages of one source often share the file of one of them. */
+    const shared = new Map<string, string>()
     for (const { name } of packages.filter(({ use }) => use !== 'kernel')) {
       const tree = join(out, 'tree')
       await mkdir(tree)
       await run('dpkg-deb', ['-x', join(result(fetchPackages), 'debs', `${name}.deb`), tree], { signal: build.signal })
-      const file = await copyrightFileIn(tree, name, packages.map((record) => record.name))
-      if (file !== undefined) await cp(file, join(out, 'copyright', name))
-      else warn(`${name} brings no copyright file; the SBOM does not know its licence`)
+      const found = await findCopyright(tree, name)
+      if (found?.kind === 'file') await copyFile(found.path, join(folder, name))
+      if (found?.kind === 'shared') shared.set(name, found.with)
+      if (!found) warn(`${name} brings no copyright file; the SBOM does not know its licence`)
       await rm(tree, { recursive: true })
+    }
+    for (const [name, other] of shared) {
+      await copyFile(join(folder, other), join(folder, name)).catch(() => warn(`${name} shares the copyright file of ${other}, which is not in the image`))
     }
   },
 }

@@ -15,6 +15,6 @@ export const modulesSquashfs: Step = {
   inputs: async (build) => ({ ...squashfsInputs(build), ...await toolVersions('mksquashfs') }),
   async run({ build, out, result }) {
     await mkdir(join(out, DEBIAN_KERNEL))
-    await makeSquashfs(build, join(result(nicModules), DEBIAN_KERNEL, 'modules'), join(out, DEBIAN_KERNEL, 'modules.sqfs'))
+    await makeSquashfs(build, join(result(nicModules), DEBIAN_KERNEL, 'modules'), join(out, DEBIAN_KERNEL, 'modules.sqfs'), { packed: true, pseudo: [] })
   },
 }

@@ -24,7 +24,7 @@ export const rootSquashfs: Step = {
   async run({ build, out, result }) {
     const merged = join(out, 'merged')
     await mergeTrees([unpackRoot, nodeRuntime, overlay].map((step) => join(result(step), 'root')), merged)
-    await makeSquashfs(build, merged, join(out, 'root.sqfs'), DEVICE_NODES)
+    await makeSquashfs(build, merged, join(out, 'root.sqfs'), { packed: false, pseudo: DEVICE_NODES })
     await rm(merged, { recursive: true })
   },
 }

@@ -1,15 +1,15 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { packageListSchema } from '../debian/package-record.ts'
-import { makeRoot, removeIfEmpty, unpackPackage, type Unpacked } from '../debian/unpack.ts'
+import { makeRoot, unpackPackage, type Unpacked } from '../debian/unpack.ts'
 import { toolVersions } from '../os/tool-version.ts'
 import type { Step } from '../pipeline/step.ts'
 import { fetchPackages } from './fetch-packages.ts'
 import { resolvePackages } from './resolve-packages.ts'
 
 /**
- * Unpacks the packages of the root. Result: root/ (merged /usr, filtered), copyright/NAME/copyright, and files.json: by package, the files
- * it brought and their bytes.
+ * Unpacks the packages of the root. Result: root/ (merged /usr, filtered), and files.json: by package, the files it brought and
+ * their bytes.
  */
 export const unpackRoot: Step = {
   id: 'unpack-root',
@@ -24,10 +24,7 @@ export const unpackRoot: Step = {
     const unpacked: Record<string, Unpacked> = {}
     for (const [index, name] of names.entries()) {
       progress(name, index, names.length)
-      const aside = join(out, 'copyright', name)
-      await mkdir(aside, { recursive: true })
-      unpacked[name] = await unpackPackage(join(result(fetchPackages), 'debs', `${name}.deb`), join(out, 'root'), aside, build.signal)
-      await removeIfEmpty(aside)
+      unpacked[name] = await unpackPackage(join(result(fetchPackages), 'debs', `${name}.deb`), join(out, 'root'), join(out, 'tree'), build.signal)
     }
     await writeFile(join(out, 'files.json'), `${JSON.stringify(unpacked, undefined, 1)}\n`)
   },

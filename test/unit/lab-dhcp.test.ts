@@ -55,7 +55,8 @@ test('an address that was given back is free at once', () => {
 test('no two clients ever hold one address', () => {
   const pool = poolAddresses('192.168.10.100', '192.168.10.104')
   const step = fc.record({
-    mac: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g'), type: fc.constantFrom(1, 3, 4, 7, 8), address: fc.constantFrom(...pool, '10.0.0.1'), afterMs: fc.nat(40_000),
+    mac: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g'), type: fc.constantFrom(1, 3, 4, 7, 8),
+    address: fc.constantFrom(...pool, '10.0.0.1'), afterMs: fc.nat(40_000),
   })
   fc.assert(fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
     const guard = new DhcpGuard(SERVER, pool, 60)

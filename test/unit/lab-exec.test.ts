@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Duplex } from 'node:stream'
@@ -19,20 +19,41 @@ interface Outcome {
 // The real service of the node, on a socket in place of the virtio port.
 let folder: string
 let service: ChildProcess
+let port: Duplex
 let channel: ExecChannel
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'plump-lab-exec-'))
-  service = spawn('sh', [SERVICE, '-'], { stdio: ['ignore', 'inherit', 'inherit', 'pipe'], env: { ...process.env, LAB_EXEC_FOLDER: join(folder, 'work') } })
-  const port = service.stdio[3]
-  if (!(port instanceof Duplex)) throw new Error('descriptor 3 is no socket')
-  channel = new ExecChannel(port)
+  startService()
 })
 
 afterEach(() => {
-  service.kill('SIGKILL')
+  // Commands are sessions of their own; lab-exec writes down which.
+  for (const file of globSync(join(folder, 'work', '*', '*', 'pid'))) endGroup(Number(readFileSync(file, 'utf8')))
+  endGroup(service.pid)
   rmSync(folder, { recursive: true, force: true })
 })
+
+function startService(): void {
+  const env = { ...process.env, LAB_EXEC_FOLDER: join(folder, 'work') }
+  service = spawn('sh', [SERVICE, '-'], { detached: true, stdio: ['ignore', 'ignore', 'inherit', 'pipe'], env })
+  const socket = service.stdio[3]
+  if (!(socket instanceof Duplex)) throw new Error('descriptor 3 is no socket')
+  port = socket
+  channel = new ExecChannel(port)
+}
+
+function endGroup(leader: number | undefined): void {
+  if (leader !== undefined && alive(leader)) process.kill(-leader, 'SIGKILL')
+}
+
+function alive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
 
 function run(command: string, limitMs = 20_000, onOutput: (stop: () => void) => void = () => undefined): Promise<Outcome> {
   return new Promise((resolve) => {
@@ -69,8 +90,7 @@ test('outputs larger than a piece arrive whole and in order, from several comman
 test('output comes while the command still runs, and stopping kills what it started', async () => {
   const outcome = await run('sh -c "echo $$; sleep 1000" & wait', 20_000, (stop) => stop())
   expect(outcome.result).toEqual({ failure: 'stopped' })
-  const pid = Number(outcome.stdout.trim())
-  expect(() => process.kill(pid, 0)).toThrow('ESRCH')
+  expect(alive(Number(outcome.stdout.trim()))).toBe(false)
 })
 
 test('a command that exceeds its limit is stopped', async () => {
@@ -78,14 +98,24 @@ test('a command that exceeds its limit is stopped', async () => {
   expect((await run('echo still there')).stdout).toBe('still there\n')
 })
 
-test('commands fail when the service goes away', async () => {
-  const outcome = await run('echo started; sleep 1000', 20_000, () => service.kill('SIGKILL'))
-  // The command holds no descriptor of the port, so the host sees it close.
+test('a service that is started again ends what the one before it left', async () => {
+  const left = await new Promise<number>((resolve) => {
+    channel.run('echo $$; exec sleep 1000', 20_000, { output: (_, bytes) => resolve(Number(bytes.toString())), end: () => undefined })
+  })
+  const first = service
+  startService()
+  expect((await run('echo again')).stdout).toBe('again\n')
+  await expect.poll(() => alive(left)).toBe(false)
+  endGroup(first.pid)
+})
+
+test('commands fail when the port closes', async () => {
+  const outcome = await run('echo started; sleep 1000', 20_000, () => port.destroy())
   expect(outcome.result).toEqual({ failure: 'the node was switched off' })
 })
 
 test('a command survives the protocol whatever is in it', () => {
-  fc.assert(fc.property(fc.string({ unit: 'binary' }), (command) => {
+  fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 1000 }), (command) => {
     const [verb, id, text = ''] = runLine(5, command).trimEnd().split(' ')
     expect([verb, id, Buffer.from(text, 'base64').toString('utf8')]).toEqual(['run', '5', command.toWellFormed()])
   }))

@@ -20,7 +20,9 @@ test('--nic: models, networks and cards that are plugged in nowhere', () => {
   ])
 })
 
-test.each(['', 'e1000@', 'e1000@x', 'e1000@16', 'e1000@1@2', 'e1000,', 'a=b', Array.from({ length: 9 }, () => 'e1000').join(',')])('--nic %j is refused with a way out', (text) => {
+const NINE_CARDS = Array.from({ length: 9 }, () => 'e1000').join(',')
+
+test.each(['', 'e1000@', 'e1000@x', 'e1000@16', 'e1000@1@2', 'e1000,', 'a=b', NINE_CARDS])('--nic %j is refused with a way out', (text) => {
   expect(() => parseNics(text)).toThrow(expect.objectContaining({ code: 'USAGE', exitCode: 2 }))
 })
 
@@ -77,5 +79,7 @@ test('a /dev/kvm without vmx or svm is not used: it stops at the first instructi
 
 test('lab exec: one word is a shell line, several are a program and its arguments', () => {
   expect(shellLine(['ls | wc -l'])).toBe('ls | wc -l')
+  expect(shellLine(['--', 'ls | wc -l'])).toBe('ls | wc -l')
+  expect(shellLine(['--', 'ls', '--', '-x'])).toBe('ls -- -x')
   expect(shellLine(['echo', "it's", '$HOME', 'a-b/c'])).toBe(`echo 'it'\\''s' '$HOME' a-b/c`)
 })

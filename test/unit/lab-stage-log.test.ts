@@ -5,7 +5,8 @@ import { bootLines, bootStages, logTail, stripVTControls, summarise } from '../.
 const BOOT = [
   '\u001b[2J\u001b[01;01HSeaBIOS (version 1.16.2)', '\u001b[0;30;47mGNU GRUB  version 2.12', '[    0.000000] Linux version 6.12',
   'plump: initramfs t=2.50', 'plump: root t=3.80', 'plump: agent t=5.00 version=0.1.0', 'plump: waiting for an address; plug in a cable',
-  'plump: nics t=5.20 found=2', 'plump: lease t=6.00 if=eth0 addr=192.168.10.100 server=192.168.10.1', 'plump: lease t=6.10 if=eth1 addr=192.168.11.100 server=192.168.11.1',
+  'plump: nics t=5.20 found=2', 'plump: lease t=6.00 if=eth0 addr=192.168.10.100 server=192.168.10.1',
+  'plump: lease t=6.10 if=eth1 addr=192.168.11.100 server=192.168.11.1',
   'plump: address t=6.20 addr=192.168.10.100 id=2660', 'plump: ready t=7.00 id=2660', 'plump: joined t=9.00 members=2', '',
 ].join('\r\n')
 
@@ -45,9 +46,13 @@ test('terminal sequences are removed', () => {
 test('lab ls lines up its columns', () => {
   const row: NodeRow = {
     node: 1, state: 'running', stage: 'joined', id: '2660', address: '192.168.10.100', members: '2',
-    nics: [{ model: 'e1000', mac: '52:54:00:50:01:00', network: 0, wired: true, carrier: true }, { model: 'usb-net', mac: '52:54:00:50:01:01', network: null, wired: false, carrier: false }],
+    nics: [
+      { model: 'e1000', mac: '52:54:00:50:01:00', network: 0, wired: true, carrier: true },
+      { model: 'usb-net', mac: '52:54:00:50:01:01', network: null, wired: false, carrier: false },
+    ],
   }
-  expect(formatRows([row, { ...row, node: 2, state: 'off', stage: undefined, id: undefined, address: undefined, members: undefined, nics: [] }])).toBe([
+  const off: NodeRow = { node: 2, state: 'off', stage: undefined, id: undefined, address: undefined, members: undefined, nics: [] }
+  expect(formatRows([row, off])).toBe([
     'NODE  STATE    STAGE   ID    ADDRESS         MEMBERS  NICS',
     '1     running  joined  2660  192.168.10.100  2        e1000 52:54:00:50:01:00, usb-net 52:54:00:50:01:01 unplugged',
     '2     off      -       -     -               -        ',

@@ -63,25 +63,27 @@ firmware_kind() {
 	fi
 }
 
-# failure WHAT HINT: fills the screen with what happened and what the machine has, offers a shell, then begins anew.
+# failure WHAT: fills the screen with what happened and what the machine has, offers a shell, then begins anew. $wanted and $hint say what
+# would help.
 failure() {
-	show_failure "$@"
-	shell_on_consoles 'This is a shell of the initramfs; exit tries again.'
+	say "$(printf '\033[2J\033[H\033[1mPlump cannot start: %s\033[0m' "$1")"
+	say ''
+	row 'looked for' "a medium ${image:+with image id $image }that can be read"
+	row 'where' 'CDs, USB sticks and disks with ISO 9660 or FAT, /medium in the initrd'
+	row 'disks seen' "$(describe_disks)"
+	row 'kernel' "$(uname -r)"
+	row 'arguments' "$(sed 's/plump.key=[^ ]*/plump.key=…/' /proc/cmdline)"
+	row 'fix' "$hint"
+	say ''
+	say "plump: waiting for $wanted; $hint"
+	say ''
+	shell_on_consoles 'A shell of the initramfs; exit tries again.'
 	begin_anew
 }
 
-show_failure() {
-	say "$(printf '\033[2J\033[H\033[1m%s\033[0m' 'Plump cannot start')"
-	say ''
-	say "  $1"
-	say ''
-	say "  looked for   a medium${image:+ with image id $image}: CD, USB stick or disk (ISO 9660 or FAT), or /medium in the initrd"
-	say "  kernel       $(uname -r), command line: $(cat /proc/cmdline)"
-	say "  disks seen   $(describe_disks)"
-	say ''
-	say "  fix          $2"
-	say ''
-	say "plump: waiting for ${1%%;*}; $2"
+# row LABEL TEXT: TEXT folded beside its label.
+row() {
+	say "$(printf '%s\n' "$2" | fold -s -w 62 | { read -r first; printf '  %-12s%s\n' "$1" "$first"; sed 's/^/              /'; })"
 }
 
 # A shell on every console; the first that ends ends the others.

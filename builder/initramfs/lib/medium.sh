@@ -6,8 +6,10 @@ FIRST_NOTE_SECONDS=8
 
 # Returns when the medium is mounted on $MEDIUM. After 30 s without one it shows why, and goes on looking: a stick may be plugged in late.
 wait_for_medium() {
+	wanted="the medium${image:+ with image id $image}"
+	hint='plug in the USB stick or insert the CD this machine was started from'
 	noted=''
-	rejected=''
+	rejected=' '
 	read_uptime
 	began=$seconds
 	until find_medium; do
@@ -15,10 +17,10 @@ wait_for_medium() {
 		waited=$((seconds - began))
 		if [ "$waited" -ge "$LIMIT_SECONDS" ]; then
 			looking_for_medium=yes
-			failure "no medium found in $LIMIT_SECONDS seconds" 'plug in the USB stick or insert the CD this machine was started from; it goes on by itself'
+			failure "no medium found in $LIMIT_SECONDS seconds"
 		elif [ "$waited" -ge "$FIRST_NOTE_SECONDS" ] && [ -z "$noted" ]; then
 			noted=yes
-			say "plump: waiting for the medium${image:+ with image id $image}; plug in the USB stick or insert the CD"
+			say "plump: waiting for $wanted; $hint"
 		fi
 		sleep 0.1
 	done
@@ -72,22 +74,28 @@ is_medium() {
 	[ -f "$1/plump/image-id" ] && read -r id <"$1/plump/image-id" && [ -z "$image" -o "$id" = "$image" ]
 }
 
+# One line a disk: its name, size and model.
 describe_disks() {
+	found=''
 	for device in /sys/class/block/*; do
 		device=${device##*/}
 		case $device in loop* | ram* | zram*) continue ;; esac
+		found=yes
 		read -r sectors <"/sys/class/block/$device/size"
 		model=''
 		[ ! -r "/sys/class/block/$device/device/model" ] || read -r model <"/sys/class/block/$device/device/model"
-		printf '%s (%s MB%s) ' "$device" $((sectors / 2048)) "${model:+, $model}"
+		# An empty drive claims the size of a full disc.
+		case $device in sr*) size='disc drive' ;; *) size="$((sectors / 2048)) MB" ;; esac
+		echo "$device, $size${model:+, $model}"
 	done
-	[ -n "$sectors" ] || echo 'none: no driver for the controller, or nothing is plugged in'
+	[ -n "$found" ] || echo 'none: nothing is plugged in, or there is no driver for its controller'
 }
 
 # The manifest's lines are `SHA256  SIZE  PATH`. Always compares sizes and reads the last block of what the node runs from, which finds a
 # download or a copy that was cut short; with plump.check reads and hashes everything.
 check_medium() {
-	hint='write the ISO to the stick or burn it again, and compare its SHA-256 first'
+	wanted='a medium without damage'
+	hint='compare the SHA-256 of the ISO, then write it to the stick or burn it again'
 	while read -r sum size path; do
 		[ -f "$MEDIUM/$path" ] || continue
 		problem="the medium is damaged: $path"

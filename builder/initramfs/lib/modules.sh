@@ -4,12 +4,22 @@ load_file_systems() {
 	modprobe -a -q loop squashfs overlay isofs
 }
 
-# Loads the drivers of all devices that came since the last call. Loading one shows further devices (a controller its disks), so the caller
-# comes again. All buses are looked at: virtio and SCSI devices have aliases of their own.
+# Loads the drivers of all devices that came since the last call, and again for the devices that shows (a controller its disks). Every bus
+# is looked at: virtio and SCSI devices have aliases of their own.
 coldplug() {
-	find /sys/devices -name modalias -exec cat {} + 2>/dev/null | sort -u >/run/plump/aliases
-	new=$(grep -vxFf /run/plump/aliases-seen /run/plump/aliases 2>/dev/null || cat /run/plump/aliases)
+	while new_aliases; do
+		# No quotes: each alias is a word of its own.
+		set -f
+		modprobe -a -q -b $new 2>/dev/null
+		set +f
+	done
+}
+
+new_aliases() {
+	cat /sys/bus/*/devices/*/modalias 2>/dev/null | sort -u >/run/plump/aliases
+	# Not empty, for busybox grep takes an empty file of patterns to match everything.
+	[ -e /run/plump/aliases-seen ] || echo none >/run/plump/aliases-seen
+	new=$(grep -vxFf /run/plump/aliases-seen /run/plump/aliases)
 	mv /run/plump/aliases /run/plump/aliases-seen
-	# No quotes: one alias a word; no alias has blanks or characters the shell would expand against files here.
-	[ -z "$new" ] || modprobe -a -q -b $new 2>/dev/null
+	[ -n "$new" ]
 }

@@ -3,6 +3,7 @@
 # index and nfs_export are what lets other nodes mount this root by NFS; they need one lower layer only.
 mount_root() {
 	problem='the root file system cannot be mounted'
+	wanted='a root file system that can be mounted'
 	hint='write the ISO to the stick or burn it again; if it stays, test the memory'
 	mount -t squashfs -o ro,loop "$MEDIUM/live/root.sqfs" /run/plump/lower || return
 	mount -t tmpfs -o mode=755,size=50% tmpfs /run/plump/upper || return
@@ -11,7 +12,8 @@ mount_root() {
 }
 
 fill_root() {
-	problem='the kernel modules of this kernel, the agent or its settings cannot be copied from the medium'
+	problem='modules, agent or settings cannot be taken from the medium'
+	wanted='memory or a good medium'
 	hint='the machine needs at least 192 MB of memory; if it has them, write the ISO again'
 	version=$(uname -r)
 	modules=/usr/lib/modules/$version

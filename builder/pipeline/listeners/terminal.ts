@@ -57,8 +57,9 @@ export function terminalListener(): BuildListener {
   const end = async (): Promise<void> => {
     for (const step of steps.values()) step.finished.reject(new Error('not reached'))
     await shown
-    for (const warning of warnings) process.stderr.write(`${styleText('yellow', warning)}\n`)
+    for (const warning of warnings.splice(0)) process.stderr.write(`${styleText('yellow', warning)}\n`)
     if (summary !== undefined) process.stderr.write(`${summary}\n`)
+    summary = undefined
   }
 
   return { emit, end }

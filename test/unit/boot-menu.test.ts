@@ -1,0 +1,54 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { kernelArguments, makeBootMenu, quoteForGrub, renderBootMenu } from '../../builder/image/boot-menu.ts'
+import { plumpYamlSchema } from '../../schema/plump-yaml.ts'
+
+const PROJECT = join(import.meta.dirname, '../..')
+const TEMPLATE = readFileSync(join(PROJECT, 'templates/grub.cfg.hbs'), 'utf8')
+const KERNELS = [{ name: 'debian', version: '6.12.117+deb13-amd64' }]
+const ID = '0123456789abcdef'
+
+function render(yaml: unknown, kernels = KERNELS): string {
+  return renderBootMenu(TEMPLATE, makeBootMenu(plumpYamlSchema.parse(yaml), kernels, ID, '0.1.0'))
+}
+
+describe('the boot menu', () => {
+  test('of an empty plump.yaml is as in the golden file', async () => {
+    await expect(render({})).toMatchFileSnapshot('../fixtures/image/grub.cfg')
+  })
+
+  test('has an entry for each kernel, and starts the default one', () => {
+    const menu = makeBootMenu(plumpYamlSchema.parse({ kernels: { default: 'mine' } }), [...KERNELS, { name: 'mine', version: '6.6.1' }], ID, '0.1.0')
+    expect(menu.entries.map(({ id, kernel }) => [id, kernel])).toEqual([['debian', 'debian'], ['mine', 'mine'], ['check', 'mine']])
+    expect(menu.default).toBe('mine')
+  })
+
+  test('uses the serial port and arguments of plump.yaml', () => {
+    const text = render({ console: { serial: { port: 1, speed: 9600 } }, kernels: { arguments: 'nosmt  mitigations=off' }, menu: { timeoutSeconds: 0 } })
+    expect(text).toContain('serial --unit=1 --speed=9600')
+    expect(text).toContain(`/bzImage quiet console=tty0 console=ttyS1,9600 plump.image=${ID} nosmt mitigations=off\n`)
+    expect(text).toContain('set timeout=0')
+  })
+
+  test('is one that GRUB reads, whatever the title', () => {
+    for (const title of ["Bob's Plump", '$(reboot) `x` "y"', '{}; \\']) {
+      execFileSync('grub-script-check', { input: render({ menu: { title } }) })
+    }
+  })
+
+  test('keeps arguments with characters that GRUB gives a meaning', () => {
+    const text = render({ kernels: { arguments: 'dyndbg="file a.c +p"; reboot\nhalt $x {y}' } })
+    execFileSync('grub-script-check', { input: text })
+    expect(text).toContain('dyndbg=\\"file a.c +p\\"\\; reboot halt \\$x \\{y\\}\n')
+  })
+
+  test('quotes a quote', () => {
+    expect(quoteForGrub("it's")).toBe("'it'\\''s'")
+  })
+})
+
+test('the serial port is the last console, so that /dev/console is that one', () => {
+  expect(kernelArguments(plumpYamlSchema.parse({}), ID)).toBe(`quiet console=tty0 console=ttyS0,115200 plump.image=${ID}`)
+})
