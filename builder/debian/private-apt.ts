@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
 import { access, mkdir, readdir, stat, utimes, writeFile } from 'node:fs/promises'
+import { setGlobalProxyFromEnv } from 'node:http'
 import { join } from 'node:path'
 import { EXIT, PlumpError } from '../errors.ts'
 import { run } from '../os/run.ts'
+import { buildRun } from '../pipeline/build-run.ts'
 import { takeLock } from '../pipeline/lock.ts'
 import { fileSha256 } from '../pipeline/tree-digest.ts'
 import { chooseMirrors, sourcesList } from './mirrors.ts'
@@ -25,8 +27,11 @@ export interface PrivateApt {
   lists: Inputs
 }
 
-/** Sets the private apt up, with lists that are fresh where the mirror can be reached. Throws NO_KEYRING, NO_MIRROR or MIRROR. */
-export async function openPrivateApt(build: Build): Promise<PrivateApt> {
+/**
+ * Sets the private apt up; with `freshen`, its lists are fresh where the mirror can be reached. Throws NO_KEYRING, NO_MIRROR or
+ * MIRROR.
+ */
+export async function openPrivateApt(build: Build, options: { freshen: boolean }): Promise<PrivateApt> {
   await access(KEYRING).catch(() => {
     throw new PlumpError('NO_KEYRING', `${KEYRING} is missing; without it nobody can tell Debian's packages from forged ones`, {
       fix: './plump doctor --fix (installs debian-archive-keyring)', exitCode: EXIT.toolMissing,
@@ -37,8 +42,8 @@ export async function openPrivateApt(build: Build): Promise<PrivateApt> {
   const name = createHash('sha256').update(`${sources}${STATUS_OF_NOT_NEEDED}`).digest('hex').slice(0, 16)
   const folder = join(build.paths.downloads, 'apt', name)
   await writeState(folder, sources)
-  const apt = { run: (program: string, args: readonly string[]) => run(program, args, { env: { APT_CONFIG: join(folder, 'apt.conf') }, signal: build.signal }) }
-  await freshenLists(build, folder, () => apt.run('apt-get', ['update', '-qq', '-o', 'APT::Update::Error-Mode=any']))
+  const apt = { run: (program: string, args: readonly string[]) => buildRun(build, program, args, { env: { APT_CONFIG: join(folder, 'apt.conf') } }) }
+  if (options.freshen) await freshenLists(build, folder, () => apt.run('apt-get', ['update', '-qq', '-o', 'APT::Update::Error-Mode=any']))
   return { ...apt, lists: await listHashes(folder) }
 }
 
@@ -78,9 +83,14 @@ async function machineProxies(): Promise<[string, string][]> {
   })
 }
 
-/** The proxy the machine's apt uses for plain HTTP, for our own downloads. */
-export async function machineHttpProxy(): Promise<string | undefined> {
-  return (await machineProxies()).find(([key]) => key === 'Acquire::http::Proxy')?.[1]
+/**
+ * Makes `fetch` go through the proxy that apt goes through: the one in the machine's apt configuration, else that of the environment.
+ * Gives the function that undoes it.
+ */
+export async function useMachineProxy(environment: NodeJS.ProcessEnv = process.env): Promise<() => void> {
+  const fromApt = (await machineProxies()).filter(([, url]) => url.startsWith('http'))
+    .map(([key, url]): [string, string] => [key.includes('https') ? 'https_proxy' : 'http_proxy', url])
+  return setGlobalProxyFromEnv({ ...environment, ...Object.fromEntries(fromApt) })
 }
 
 async function freshenLists(build: Build, folder: string, update: () => Promise<string>): Promise<void> {
@@ -120,6 +130,9 @@ async function takeLockPatiently(file: string, signal: AbortSignal): Promise<() 
 }
 
 function mirrorError(error: unknown): PlumpError {
+  if (error instanceof PlumpError && /No space left on device/.test(error.message)) {
+    return new PlumpError('NO_SPACE', 'no space left for the package lists', { fix: 'free some disk space (df -h), or set XDG_CACHE_HOME to a larger disk', cause: error })
+  }
   return new PlumpError('MIRROR', `the Debian mirror gives no package lists: ${error instanceof Error ? error.message : String(error)}`, {
     fix: 'check the network (apt-get update), or name another mirror in plump.yaml under base.mirror', cause: error,
   })

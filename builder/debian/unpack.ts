@@ -1,8 +1,9 @@
 import { chmod, lstat, mkdir, rename, rm, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { PlumpError } from '../errors.ts'
-import { run } from '../os/run.ts'
+import { buildRun } from '../pipeline/build-run.ts'
 import { pathsBelow } from '../pipeline/tree-digest.ts'
+import type { Build } from '../pipeline/build.ts'
 import { whyLeftOut } from './unpack-filter.ts'
 
 /** Merged /usr: these are links in the root, as in every Debian since 12. */
@@ -27,9 +28,9 @@ export interface Unpacked {
  * {@link whyLeftOut} names. `tree` is a folder to make and remove, on the same file system. Throws PATH_CLASH when another
  * package brought the same file.
  */
-export async function unpackPackage(deb: string, root: string, tree: string, signal: AbortSignal): Promise<Unpacked> {
+export async function unpackPackage(build: Build, deb: string, root: string, tree: string): Promise<Unpacked> {
   await mkdir(tree)
-  await run('dpkg-deb', ['-x', deb, tree], { signal })
+  await buildRun(build, 'dpkg-deb', ['-x', deb, tree])
   const unpacked: Unpacked = { files: [], bytes: 0 }
   for (const path of await pathsBelow(tree)) {
     const from = join(tree, path)

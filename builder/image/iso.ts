@@ -22,8 +22,10 @@ export function isoArguments(options: IsoOptions): string[] {
     '-as', 'mkisofs', '-quiet', '-o', options.file, '-V', options.volumeId, '-r', '-J', '-joliet-long', '-full-iso9660-filenames', '-iso-level', '3',
     // The 300 KB that protect the end of a track from read-ahead; here the appended ESP lies behind the file system.
     '-no-pad',
+    // What the initramfs reads first lies first, so that of a copy that was cut short it can say that it was.
+    '--sort-weight', '1', '/plump',
     '--set_all_file_dates', xorrisoDate(options.epochSeconds),
-    '-b', ELTORITO_PATH, '-no-emul-boot', '-boot-load-size', '4', '-boot-info-table', '--grub2-boot-info',
+    '-b', ELTORITO_PATH, '-c', 'boot/grub/boot.cat', '-no-emul-boot', '-boot-load-size', '4', '-boot-info-table', '--grub2-boot-info',
     '--grub2-mbr', hybridBootSector(), '-partition_offset', '16', '--mbr-force-bootable',
     '-append_partition', '2', '0xef', options.espImage, '-appended_part_as_gpt',
     '-eltorito-alt-boot', '-e', '--interval:appended_partition_2:all::', '-no-emul-boot',

@@ -1,6 +1,7 @@
 import { copyFile, mkdir, readdir, readlink, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { run } from '../os/run.ts'
+import { shares } from '../os/shares.ts'
 import type { FirmwareSelection, FirmwareStock } from './firmware.ts'
 
 const COMPRESSED = /\.(xz|zst)$/
@@ -31,8 +32,8 @@ export async function copyFirmware(selection: FirmwareSelection, stock: Firmware
     await copyFile(join(folder, path + ending), join(target, path + ending))
   }
   const plain = selection.files.filter((path) => stock.files.get(path) === '').map((path) => join(target, path))
-  // One thread: with more, the bytes would depend on the number of CPUs.
-  if (plain.length > 0) await run('xz', ['-T1', '--check=crc32', '--lzma2=preset=9,dict=2MiB', ...plain], { signal })
+  // One thread each: with more, the bytes would depend on the number of CPUs.
+  await Promise.all(shares(plain).map((files) => run('xz', ['-T1', '--check=crc32', '--lzma2=preset=9,dict=2MiB', ...files], { signal })))
   for (const link of selection.links) {
     const path = join(target, link.path)
     await mkdir(dirname(path), { recursive: true })

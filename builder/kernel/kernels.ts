@@ -1,4 +1,7 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { PlumpError } from '../errors.ts'
+import type { KernelModules } from './module-info.ts'
 
 /** The kernel every image has: Debian's signed one, under this name in /kernels of the ISO and in the boot menu. */
 export const DEBIAN_KERNEL = 'debian'
@@ -16,4 +19,19 @@ export function kernelPackageOf(packageFiles: readonly string[]): { file: string
     })
   }
   return kernel
+}
+
+/** A kernel as the step `kernel` leaves it. */
+export interface UnpackedKernel {
+  version: string
+  kernel: KernelModules
+  /** The module tree, as in the package. */
+  modulesFolder: string
+}
+
+/** Reads the result of the step `kernel` for the kernel of that name. */
+export async function readUnpackedKernel(resultFolder: string, name: string): Promise<UnpackedKernel> {
+  const folder = join(resultFolder, name)
+  const [version, modules] = await Promise.all(['version', 'modules.json'].map((file) => readFile(join(folder, file), 'utf8')))
+  return { version: (version ?? '').trim(), kernel: JSON.parse(modules ?? '') as KernelModules, modulesFolder: join(folder, 'modules') }
 }

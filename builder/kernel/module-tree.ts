@@ -21,11 +21,21 @@ export async function writeModuleTree(closure: ModuleClosure, sourceTree: string
   await run('depmod', ['-b', base, version], { signal })
   checkAgainstDepmod(closure, await readFile(join(tree, 'modules.dep'), 'utf8'))
   await writeFile(join(tree, 'modules.dep'), formatModulesDep(closure))
+  const aliases = join(tree, 'modules.alias')
+  await writeFile(aliases, reverseLines(await readFile(aliases, 'utf8')))
   for (const file of await readdir(tree)) {
     if (!READ_BY_BUSYBOX.has(file)) await rm(join(tree, file))
   }
   await rename(tree, folder)
   await rm(base, { recursive: true })
+}
+
+/**
+ * busybox modprobe loads the last match first, depmod writes the one to prefer first: of two drivers for a USB card that would be
+ * cdc_subset, which makes up a MAC address, instead of cdc_ether.
+ */
+function reverseLines(text: string): string {
+  return `${text.trimEnd().split('\n').toReversed().join('\n')}\n`
 }
 
 /** Replaces every NAME.ko.xz of a module tree by NAME.ko, also in modules.dep. */

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { run } from '../os/run.ts'
+import { shares } from '../os/shares.ts'
 import { parseBuiltin, parseModinfo, type KernelModules } from './module-info.ts'
 
 /**
@@ -10,11 +10,7 @@ import { parseBuiltin, parseModinfo, type KernelModules } from './module-info.ts
  */
 export async function readKernelModules(treeFolder: string, signal: AbortSignal): Promise<KernelModules> {
   const paths = (await readdir(treeFolder, { recursive: true })).filter((path) => /\.ko(\.\w+)?$/.test(path)).toSorted()
-  const processes = availableParallelism()
-  // Dealt out in turn, so that no process gets all the large drivers.
-  const shares = Array.from({ length: processes }, (_, process) => paths.filter((_path, position) => position % processes === process))
-  const texts = await Promise.all(shares.filter((share) => share.length > 0).map((share) =>
-    run('modinfo', share.map((path) => join(treeFolder, path)), { signal })))
+  const texts = await Promise.all(shares(paths).map((share) => run('modinfo', share.map((path) => join(treeFolder, path)), { signal })))
   const [builtin, builtinModinfo] = await Promise.all(['modules.builtin', 'modules.builtin.modinfo'].map((file) =>
     readFile(join(treeFolder, file), 'utf8')))
   return {

@@ -11,6 +11,7 @@ const TOOLS = {
   'grub-mkimage': ['--version'],
   'dpkg-deb': ['--version'],
   'xz': ['--version'],
+  'strip': ['--version'],
 } as const
 export type Tool = keyof typeof TOOLS
 

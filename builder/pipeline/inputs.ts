@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { lstat, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { run } from '../os/run.ts'
 import { fileSha256, pathsBelow } from './tree-digest.ts'
 import type { Inputs } from './step.ts'
 
@@ -27,12 +26,6 @@ async function describeFile(full: string): Promise<string | undefined> {
   if (stat.isSymbolicLink()) return `link to ${await readlink(full)}`
   if (!stat.isFile()) return undefined
   return `${await fileSha256(full)}${stat.mode & 0o100 ? ' executable' : ''}`
-}
-
-/** A host program's version as an input: the first line of what it prints, as `tool mksquashfs: mksquashfs version 4.6`. */
-export async function toolInput(program: string, versionArguments: readonly string[] = ['--version']): Promise<Inputs> {
-  const output = await run(program, versionArguments)
-  return { [`tool ${program}`]: output.split('\n', 1)[0] ?? '' }
 }
 
 /** A value that must not be readable in the cache or in `plan`. */

@@ -96,8 +96,9 @@ export class Results {
       this.#verified.set(step, Promise.resolve())
       build.emit({ type: 'step-done', step: step.id, seconds, cached: false })
       return result
-    } catch (error) {
+    } catch (thrown) {
       await cache.removeWorkFolder(work)
+      const error = noSpace(thrown, build.paths.cache) ?? thrown
       build.emit({ type: 'step-failed', step: step.id, code: error instanceof PlumpError ? error.code : 'BUG', message: String((error as Error).message) })
       throw error
     }
@@ -137,6 +138,11 @@ export class Results {
     if (!result) throw new Error(`step ${step.id} has no result yet`)
     return result
   }
+}
+
+function noSpace(error: unknown, folder: string): PlumpError | undefined {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') return undefined
+  return new PlumpError('NO_SPACE', `no space left in ${folder}; a build needs about 1.5 GB there`, { fix: 'free some disk space (df -h); ./plump clean removes old results', cause: error })
 }
 
 /** Everything that can change a step's result: what it says itself, its code, and the contents of what it needs. */

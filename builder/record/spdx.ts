@@ -50,7 +50,9 @@ export function spdxDocument(input: SpdxInput): object {
     documentNamespace: `urn:plump:${input.version}:${input.iso.sha256}`,
     creationInfo: { created: new Date(input.epochSeconds * 1000).toISOString().replace('.000', ''), creators: [`Tool: plump-${input.version}`] },
     packages: [image, ...packages],
-    hasExtractedLicensingInfos: input.debian.flatMap(({ name }) => extractedLicense(name, input.copyrights.get(name)) ?? []),
+    hasExtractedLicensingInfos: [...ownersOfTexts(input)].map(([text, name]) => (
+      { licenseId: licenseRef(name), name: `copyright file of Debian package ${name}`, extractedText: text }
+    )),
     relationships: [
       relationship('SPDXRef-DOCUMENT', 'DESCRIBES', image.SPDXID),
       ...packages.map(({ SPDXID }) => relationship(image.SPDXID, 'CONTAINS', SPDXID)),
@@ -67,7 +69,7 @@ function debianPackage(record: PackageRecord, input: SpdxInput): SpdxPackage {
     downloadLocation: 'NOASSERTION',
     packageFileName: record.filename,
     filesAnalyzed: false,
-    licenseDeclared: debianLicense(record, input.copyrights.get(record.name)),
+    licenseDeclared: debianLicense(record, input),
     licenseConcluded: 'NOASSERTION',
     copyrightText: 'NOASSERTION',
     checksums: [{ algorithm: 'SHA256', checksumValue: record.sha256 }],
@@ -77,15 +79,24 @@ function debianPackage(record: PackageRecord, input: SpdxInput): SpdxPackage {
   }
 }
 
-function debianLicense(record: PackageRecord, copyright: string | undefined): string {
+function debianLicense(record: PackageRecord, input: SpdxInput): string {
   if (record.use === 'kernel') return 'GPL-2.0-only'
+  const copyright = input.copyrights.get(record.name)
   if (copyright === undefined) return 'NOASSERTION'
-  return spdxExpression(copyright) ?? licenseRef(record.name)
+  return spdxExpression(copyright) ?? licenseRef(ownersOfTexts(input).get(copyright) ?? record.name)
 }
 
-/** Every copyright file goes in whole: the licences ask that their text goes with the software, and the image leaves it out. */
-function extractedLicense(name: string, copyright: string | undefined): object | undefined {
-  return copyright === undefined ? undefined : { licenseId: licenseRef(name), name: `copyright file of Debian package ${name}`, extractedText: copyright }
+/**
+ * Every copyright file goes in whole, since licences ask that their text goes with the software and the image leaves it out;
+ * packages of one source share a file, which goes in once, under the name of the first of them.
+ */
+function ownersOfTexts({ debian, copyrights }: SpdxInput): Map<string, string> {
+  const owners = new Map<string, string>()
+  for (const { name } of debian) {
+    const text = copyrights.get(name)
+    if (text !== undefined && !owners.has(text)) owners.set(text, name)
+  }
+  return owners
 }
 
 function otherPackage(software: OtherSoftware): SpdxPackage {

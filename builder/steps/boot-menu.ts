@@ -1,14 +1,13 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { makeBootMenu, renderBootMenu } from '../image/boot-menu.ts'
-import { hybridBootSector, makeBiosImage } from '../image/grub-bios.ts'
+import { makeBiosImage } from '../image/grub-bios.ts'
 import { imageId } from '../image/image-id.ts'
 import { describeFiles, describeText, formatManifest, largeFiles } from '../image/medium.ts'
 import { nodeJson } from '../image/node-json.ts'
 import { DEBIAN_KERNEL } from '../kernel/kernels.ts'
 import { toolVersions } from '../os/tool-version.ts'
 import { fileInputs, secretInput } from '../pipeline/inputs.ts'
-import { fileSha256 } from '../pipeline/tree-digest.ts'
 import type { Build } from '../pipeline/build.ts'
 import type { Step } from '../pipeline/step.ts'
 import { agentBundle } from './agent-bundle.ts'
@@ -33,7 +32,6 @@ export const bootMenu: Step = {
     settings: JSON.stringify(settings(build)),
     version: build.version,
     'cluster key': secretInput(build.clusterKey),
-    'boot_hybrid.img': await fileSha256(hybridBootSector()),
     ...await toolVersions('grub-mkimage'),
   }),
   async run({ build, out, result }) {

@@ -2,6 +2,7 @@ import { copyFile, link, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { downloadAll, downloadPath } from '../debian/download.ts'
 import { packageListSchema } from '../debian/package-record.ts'
+import { useMachineProxy } from '../debian/private-apt.ts'
 import type { Step } from '../pipeline/step.ts'
 import { resolvePackages } from './resolve-packages.ts'
 
@@ -18,6 +19,7 @@ export const fetchPackages: Step = {
     const packages = packageListSchema.parse(JSON.parse(await readFile(join(result(resolvePackages), 'packages.json'), 'utf8')))
     const folder = join(build.paths.downloads, 'debs')
     let toldBytes = 0
+    const forgetProxy = await useMachineProxy()
     await downloadAll(packages, {
       folder,
       signal: build.signal,
@@ -27,7 +29,7 @@ export const fetchPackages: Step = {
         progress(`${Math.round(doneBytes / 1e6)} of ${Math.round(totalBytes / 1e6)} MB`, doneBytes, totalBytes)
       },
       onDamaged: (name) => warn(`the download of ${name} is damaged; it is fetched again`),
-    })
+    }).finally(forgetProxy)
     await mkdir(join(out, 'debs'))
     for (const record of packages) await linkOrCopy(downloadPath(folder, record), join(out, 'debs', `${record.name}.deb`))
   },

@@ -1,23 +1,23 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { constants, zstdCompress } from 'node:zlib'
 import { encodeCpio } from '../image/cpio.ts'
 import { initramfsEntries } from '../image/initramfs-entries.ts'
-import { DEBIAN_KERNEL } from '../kernel/kernels.ts'
+import { DEBIAN_KERNEL, readUnpackedKernel } from '../kernel/kernels.ts'
 import { moduleClosure } from '../kernel/module-closure.ts'
-import type { KernelModules } from '../kernel/module-info.ts'
 import { decompressModules, writeModuleTree } from '../kernel/module-tree.ts'
 import { INITRAMFS_MODULES } from '../kernel/node-modules.ts'
 import { run } from '../os/run.ts'
 import { toolVersions } from '../os/tool-version.ts'
-import { treeDigest } from '../pipeline/tree-digest.ts'
+import { fileInputs } from '../pipeline/inputs.ts'
 import type { Step } from '../pipeline/step.ts'
 import { fetchPackages } from './fetch-packages.ts'
 import { kernel } from './kernel.ts'
 
 const compress = promisify(zstdCompress)
+const SCRIPTS = 'builder/initramfs'
 const LEVEL = { small: 19, fast: 3 }
 
 /** busybox, the scripts of builder/initramfs and the drivers a medium may need. Result: debian/initrd. */
@@ -27,27 +27,26 @@ export const initramfs: Step = {
   needs: [fetchPackages, kernel],
   codeUrl: import.meta.url,
   inputs: async (build) => ({
-    scripts: await treeDigest(scriptsFolder(build.paths.project)),
+    ...await fileInputs(build.paths.project, [SCRIPTS]),
     level: String(build.fast ? LEVEL.fast : LEVEL.small),
     epoch: String(build.epochSeconds),
+    'zstd in Node': process.versions.zstd ?? '',
     ...await toolVersions('dpkg-deb', 'depmod', 'xz'),
   }),
   async run({ build, out, result }) {
-    const kernelFolder = join(result(kernel), DEBIAN_KERNEL)
-    const modules = JSON.parse(await readFile(join(kernelFolder, 'modules.json'), 'utf8')) as KernelModules
-    const version = (await readFile(join(kernelFolder, 'version'), 'utf8')).trim()
+    const unpacked = await readUnpackedKernel(result(kernel), DEBIAN_KERNEL)
     const scratch = await mkdtemp(join(tmpdir(), 'plump-initramfs-'))
     try {
       const tree = join(scratch, 'modules')
       // Decompressed: the whole initramfs is compressed once more, and the kernel unpacks zstd faster than xz.
-      await writeModuleTree(moduleClosure(INITRAMFS_MODULES, modules), join(kernelFolder, 'modules'), tree, version, build.signal)
+      await writeModuleTree(moduleClosure(INITRAMFS_MODULES, unpacked.kernel), unpacked.modulesFolder, tree, unpacked.version, build.signal)
       await decompressModules(tree, build.signal)
       await run('dpkg-deb', ['-x', join(result(fetchPackages), 'debs/busybox-static.deb'), join(scratch, 'busybox')], { signal: build.signal })
       const archive = encodeCpio(await initramfsEntries({
         busybox: join(scratch, 'busybox/usr/bin/busybox'),
-        scripts: scriptsFolder(build.paths.project),
+        scripts: join(build.paths.project, SCRIPTS),
         modules: tree,
-        version,
+        version: unpacked.version,
         kernelName: DEBIAN_KERNEL,
       }), build.epochSeconds)
       const level = build.fast ? LEVEL.fast : LEVEL.small
@@ -57,8 +56,4 @@ export const initramfs: Step = {
       await rm(scratch, { recursive: true, force: true })
     }
   },
-}
-
-function scriptsFolder(project: string): string {
-  return join(project, 'builder/initramfs')
 }

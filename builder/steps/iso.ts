@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { hybridBootSector } from '../image/grub-bios.ts'
 import { isoArguments } from '../image/iso.ts'
 import { filesBelow, largeFiles } from '../image/medium.ts'
 import { run } from '../os/run.ts'
 import { toolVersions } from '../os/tool-version.ts'
+import { fileSha256 } from '../pipeline/tree-digest.ts'
 import type { Step } from '../pipeline/step.ts'
 import { agentBundle } from './agent-bundle.ts'
 import { bootMenu } from './boot-menu.ts'
@@ -19,7 +21,9 @@ export const iso: Step = {
   title: 'Write the ISO',
   needs: [kernel, initramfs, modulesSquashfs, rootSquashfs, agentBundle, bootMenu, esp],
   codeUrl: import.meta.url,
-  inputs: async (build) => ({ epoch: String(build.epochSeconds), ...await toolVersions('xorriso') }),
+  inputs: async (build) => ({
+    epoch: String(build.epochSeconds), 'boot_hybrid.img': await fileSha256(hybridBootSector()), ...await toolVersions('xorriso'),
+  }),
   async run({ build, out, result }) {
     const menu = join(result(bootMenu), 'medium')
     const id = (await readFile(join(menu, 'plump/image-id'), 'utf8')).trim()

@@ -2,8 +2,8 @@ import { copyFile, mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { findCopyright } from '../debian/copyright-file.ts'
 import { packageListSchema } from '../debian/package-record.ts'
-import { run } from '../os/run.ts'
 import { toolVersions } from '../os/tool-version.ts'
+import { buildRun } from '../pipeline/build-run.ts'
 import type { Step } from '../pipeline/step.ts'
 import { fetchPackages } from './fetch-packages.ts'
 import { resolvePackages } from './resolve-packages.ts'
@@ -24,7 +24,7 @@ export const licences: Step = {
     for (const { name } of packages.filter(({ use }) => use !== 'kernel')) {
       const tree = join(out, 'tree')
       await mkdir(tree)
-      await run('dpkg-deb', ['-x', join(result(fetchPackages), 'debs', `${name}.deb`), tree], { signal: build.signal })
+      await buildRun(build, 'dpkg-deb', ['-x', join(result(fetchPackages), 'debs', `${name}.deb`), tree])
       const found = await findCopyright(tree, name)
       if (found?.kind === 'file') await copyFile(found.path, join(folder, name))
       if (found?.kind === 'shared') shared.set(name, found.with)

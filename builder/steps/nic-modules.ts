@@ -1,12 +1,11 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FIRMWARE_PACKAGES } from '../debian/firmware-packages.ts'
 import { copyFirmware, readStock } from '../kernel/firmware-files.ts'
 import { selectFirmware, type FirmwareSelection } from '../kernel/firmware.ts'
-import { DEBIAN_KERNEL } from '../kernel/kernels.ts'
+import { DEBIAN_KERNEL, readUnpackedKernel } from '../kernel/kernels.ts'
 import { moduleClosure, type ModuleClosure } from '../kernel/module-closure.ts'
-import type { KernelModules } from '../kernel/module-info.ts'
 import { writeModuleTree } from '../kernel/module-tree.ts'
 import { nicModuleNames } from '../kernel/nic-sets.ts'
 import { NODE_MODULES } from '../kernel/node-modules.ts'
@@ -29,16 +28,15 @@ export const nicModules: Step = {
   inputs: async ({ config }) => ({ 'nics.set': JSON.stringify(config.nics.set), 'nics.firmware': config.nics.firmware, ...await toolVersions('depmod', 'dpkg-deb', 'xz') }),
   async run(work) {
     const { build, out, result, warn } = work
-    const kernelFolder = join(result(kernel), DEBIAN_KERNEL)
-    const modules = JSON.parse(await readFile(join(kernelFolder, 'modules.json'), 'utf8')) as KernelModules
-    const version = (await readFile(join(kernelFolder, 'version'), 'utf8')).trim()
-    const closure = moduleClosure([...nicModuleNames(build.config.nics.set, modules), ...Object.values(NODE_MODULES).flat()], modules)
+    const unpacked = await readUnpackedKernel(result(kernel), DEBIAN_KERNEL)
+    const wanted = [...nicModuleNames(build.config.nics.set, unpacked.kernel), ...Object.values(NODE_MODULES).flat()]
+    const closure = moduleClosure(wanted, unpacked.kernel)
     if (closure.unknown.length > 0) warn(`this kernel has no module ${closure.unknown.join(', ')}`)
     const folder = join(out, DEBIAN_KERNEL)
     await mkdir(folder)
-    await writeModuleTree(closure, join(kernelFolder, 'modules'), join(folder, 'modules'), version, build.signal)
-    const firmware = await addFirmware(work, closure, modules.builtin.firmware, join(folder, 'modules/firmware'))
-    await writeFile(join(folder, 'report.json'), `${JSON.stringify(describe(version, closure, firmware), undefined, 1)}\n`)
+    await writeModuleTree(closure, unpacked.modulesFolder, join(folder, 'modules'), unpacked.version, build.signal)
+    const firmware = await addFirmware(work, closure, unpacked.kernel.builtin.firmware, join(folder, 'modules/firmware'))
+    await writeFile(join(folder, 'report.json'), `${JSON.stringify(describe(unpacked.version, closure, firmware), undefined, 1)}\n`)
   },
 }
 
@@ -74,8 +72,7 @@ async function unpackFirmware(build: Build, debs: string, scratch: string): Prom
   const folder = join(scratch, 'usr/lib/firmware')
   await mkdir(folder, { recursive: true })
   const fetched = new Set(await readdir(debs))
-  for (const { name } of FIRMWARE_PACKAGES) {
-    if (fetched.has(`${name}.deb`)) await run('dpkg-deb', ['-x', join(debs, `${name}.deb`), scratch], { signal: build.signal })
-  }
+  const packages = FIRMWARE_PACKAGES.map(({ name }) => `${name}.deb`).filter((file) => fetched.has(file))
+  await Promise.all(packages.map((file) => run('dpkg-deb', ['-x', join(debs, file), scratch], { signal: build.signal })))
   return folder
 }

@@ -1,7 +1,7 @@
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { run } from '../os/run.ts'
-import { toolInput } from '../pipeline/inputs.ts'
+import { toolVersions } from '../os/tool-version.ts'
+import { buildRun } from '../pipeline/build-run.ts'
 import { fileSha256 } from '../pipeline/tree-digest.ts'
 import type { Step } from '../pipeline/step.ts'
 
@@ -14,12 +14,12 @@ export const nodeRuntime: Step = {
   needs: [],
   codeUrl: import.meta.url,
   async inputs(build) {
-    return { ...(await toolInput('strip')), [NODE]: await fileSha256(join(build.paths.project, NODE)) }
+    return { ...(await toolVersions('strip')), [NODE]: await fileSha256(join(build.paths.project, NODE)) }
   },
   async run({ build, out }) {
     const target = join(out, 'root/usr/bin/node')
     await mkdir(join(out, 'root/usr/bin'), { recursive: true })
-    await run('strip', ['--strip-unneeded', '-o', target, join(build.paths.project, NODE)], { signal: build.signal })
+    await buildRun(build, 'strip', ['--strip-unneeded', '-o', target, join(build.paths.project, NODE)])
     await chmod(target, 0o755)
   },
 }

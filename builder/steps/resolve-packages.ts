@@ -11,11 +11,11 @@ export const resolvePackages: Step = {
   needs: [],
   codeUrl: import.meta.url,
   async inputs(build) {
-    const { lists } = await openPrivateApt(build)
+    const { lists } = await openPrivateApt(build, { freshen: true })
     return { ...lists, 'nics.firmware': build.config.nics.firmware }
   },
   async run({ build, out }) {
-    const apt = await openPrivateApt({ ...build, refresh: false })
+    const apt = await openPrivateApt(build, { freshen: false })
     const packages = await resolvePackageList(apt, { nonfreeFirmware: build.config.nics.firmware === 'nonfree' })
     await writeFile(join(out, 'packages.json'), `${JSON.stringify(packages, undefined, 1)}\n`)
   },

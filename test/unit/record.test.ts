@@ -35,6 +35,17 @@ test('the SBOM names every package with licence, hash and package URL, and no mi
   expect(JSON.stringify(document)).not.toContain('mirror.example')
 })
 
+test('packages with the same copyright file share one licence text in the SBOM', () => {
+  const document = spdxDocument({
+    version: '1.0', iso: { name: 'plump.iso', sha256: 'cd'.repeat(32) }, epochSeconds: 0, suite: 'trixie', others: [],
+    debian: [{ ...dash, name: 'one' }, { ...dash, name: 'two' }], copyrights: new Map([['one', 'same'], ['two', 'same']]),
+  })
+  expect(document).toMatchObject({
+    packages: [{}, { licenseDeclared: 'LicenseRef-debian-one' }, { licenseDeclared: 'LicenseRef-debian-one' }],
+    hasExtractedLicensingInfos: [{ licenseId: 'LicenseRef-debian-one', extractedText: 'same' }],
+  })
+})
+
 test('shares add up to the total, to the byte', () => {
   fc.assert(fc.property(fc.nat(1e9), fc.dictionary(fc.string({ minLength: 1 }).filter((key) => key !== '__proto__'), fc.integer({ min: 1, max: 1e8 }), { minKeys: 1 }), (total, estimates) => {
     const shares = shareOut(total, estimates)

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { PROJECT_FOLDER } from '../../builder/version.ts'
 
 const LINES_LIMIT = 400
-const COLUMNS_LIMIT = 200
+const COLUMNS_LIMIT = 240
 const CODE_FOLDERS = ['builder', 'agent', 'schema', 'test']
 const TEXT_FOLDERS = [...CODE_FOLDERS, 'rootfs-overlay', 'templates', 'docs', '.ci']
 

@@ -72,7 +72,7 @@ failure() {
 	row 'where' 'CDs, USB sticks and disks with ISO 9660 or FAT, /medium in the initrd'
 	row 'disks seen' "$(describe_disks)"
 	row 'kernel' "$(uname -r)"
-	row 'arguments' "$(sed 's/plump.key=[^ ]*/plump.key=…/' /proc/cmdline)"
+	row 'arguments' "$(sed 's/plump.key=[^ ]*/plump.key=.../' /proc/cmdline)"
 	row 'fix' "$hint"
 	say ''
 	say "plump: waiting for $wanted; $hint"

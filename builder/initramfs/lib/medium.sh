@@ -51,18 +51,19 @@ find_medium() {
 # there is not room for two copies of everything.
 medium_in_initrd() {
 	is_medium /medium || return
-	mount -t tmpfs -o mode=755,size=90% tmpfs "$MEDIUM"
+	mount -t tmpfs -o mode=700,size=90% tmpfs "$MEDIUM"
 	(cd /medium && find . -type f) | while read -r file; do
 		mkdir -p "$MEDIUM/${file%/*}" && mv "/medium/$file" "$MEDIUM/$file"
 	done
 }
 
+# For root alone, whatever the medium says: the cluster key may be on it.
 try_medium() {
 	case $(dd if="$1" bs=1 skip=32769 count=5 2>/dev/null) in
-	CD001) mount -t iso9660 -o ro "$1" "$MEDIUM" 2>/dev/null || return ;;
+	CD001) mount -t iso9660 -o ro,overriderockperm,mode=0400,dmode=0500 "$1" "$MEDIUM" 2>/dev/null || return ;;
 	*)
 		dd if="$1" bs=512 count=1 2>/dev/null | grep -q 'FAT' || return
-		mount -t vfat -o ro "$1" "$MEDIUM" 2>/dev/null || return
+		mount -t vfat -o ro,umask=077 "$1" "$MEDIUM" 2>/dev/null || return
 		;;
 	esac
 	is_medium "$MEDIUM" && return
