@@ -7,6 +7,7 @@ import { startApi } from './api/api.ts'
 import type { AgentContext, Capability } from './capability.ts'
 import { startConsole } from './console/console.ts'
 import { startDiscovery } from './discovery/discovery.ts'
+import { startFirewall } from './firewall/firewall.ts'
 import { startIdentity } from './identity/identity.ts'
 import { startLeases } from './leases/leases.ts'
 import { openLog } from './log.ts'
@@ -32,6 +33,7 @@ function main(): void {
   context.stage('agent', { version: config.version })
 
   const running: Capability[] = [
+    startFirewall(context),
     startNics(context),
     startLeases(context),
     startIdentity(context),
@@ -68,12 +70,12 @@ function tell(line: string): void {
   writeToConsoles(kernelConsoles().filter((name) => name !== 'tty0' && name !== 'tty1'), line)
 }
 
-/** Address, id, members and API work: the node can take part, alone or not. */
+/** Address, id, members, firewall and API work: the node can take part, alone or not. */
 function tellWhenReady({ state, stage }: AgentContext): void {
-  whenState(state, ['identity', 'members', 'waiting'], () => {
+  whenState(state, ['identity', 'members', 'firewall', 'waiting'], () => {
     const identity = state.get('identity')
     const member = state.get('members').some((each) => each.self && each.state === 'alive')
-    if (!identity || !member || state.get('waiting')['api'] || !existsSync(API_SOCKET)) return false
+    if (!identity || !member || state.get('firewall') !== 'up' || state.get('waiting')['api'] || !existsSync(API_SOCKET)) return false
     stage('ready', { addr: identity.address, id: String(identity.id) })
     return true
   })
@@ -90,7 +92,7 @@ function tellWhenJoined({ state, stage }: AgentContext): void {
 }
 
 /** Tries `attempt` at every change of the keys until it succeeds. */
-function whenState(state: StateStore, keys: readonly ('identity' | 'members' | 'stage' | 'waiting')[], attempt: () => boolean): void {
+function whenState(state: StateStore, keys: readonly ('identity' | 'members' | 'firewall' | 'stage' | 'waiting')[], attempt: () => boolean): void {
   let done = false
   for (const key of keys) {
     state.watch(key, () => {

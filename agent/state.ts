@@ -7,6 +7,8 @@ export interface NodeState {
   nics: readonly NicReport[]
   /** leases: one per address in use. */
   leases: readonly Lease[]
+  /** firewall: whether the rules are loaded. */
+  firewall: 'loading' | 'up' | 'failed'
   /** identity: set from the first usable address; afterwards changed by members alone (a clash of ids, another address to be reached at). */
   identity: Identity | undefined
   /** discovery: addresses at which our DNS-SD service was heard, freshest first. */
@@ -37,7 +39,7 @@ type Listener<Key extends keyof NodeState> = (value: NodeState[Key], before: Nod
 
 /** Holds {@link NodeState} and tells watchers of changes, synchronously and in the order they registered. */
 export class StateStore {
-  #state: NodeState = { nics: [], leases: [], identity: undefined, discovered: [], members: [], stage: 'root', waiting: {} }
+  #state: NodeState = { nics: [], leases: [], firewall: 'loading', identity: undefined, discovered: [], members: [], stage: 'root', waiting: {} }
   #listeners = new Map<keyof NodeState, Set<(value: never, before: never) => void>>()
 
   get<Key extends keyof NodeState>(key: Key): NodeState[Key] {

@@ -5,6 +5,8 @@ import { nodeIdSchema } from './node-state.ts'
 
 /** DNS-SD service type with its domain; the protocol word is fixed by RFC 6763, section 7. */
 export const DISCOVERY_SERVICE = '_plump._udp.local'
+/** Where members talk to each other by Serf; announcements name it. */
+export const SERF_PORT = 7946
 /** First 8 bytes of a key derived from the cluster key: enough to tell clusters apart, nothing to find the key by. */
 export const FINGERPRINT_BYTES = 8
 

@@ -53,7 +53,7 @@ export const plumpYamlSchema = z.strictObject({
   }).prefault({}),
   menu: z.strictObject({
     timeoutSeconds: z.int().min(0).max(3600).default(3).describe('how long the boot menu waits; 0 boots at once'),
-    title: z.string().max(60).default('Plump').describe('heading of the boot menu'),
+    title: z.string().regex(/^.*$/, 'one line').max(60).default('Plump').describe('heading of the boot menu'),
   }).prefault({}),
 })
 

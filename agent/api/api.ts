@@ -110,7 +110,7 @@ async function answerLog(file: string, request: Extract<ApiRequest, { request: '
 function submitKey(submit: SubmitKey, text: string): ApiResults['submit-key'] {
   const verdict = submit(text)
   if (verdict.accepted) return { accepted: true }
-  throw new NodeError('KEY_REFUSED', verdict.why, 'type the key again with plump key enter; ./plump key on the build machine tells it')
+  throw new NodeError('KEY_REFUSED', verdict.why, 'type the key again with plump key enter; ./plump key show on the build machine tells it')
 }
 
 function ifNobodyAnswers(socketPath: string, then: (stale: boolean) => void): void {

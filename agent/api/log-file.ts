@@ -7,7 +7,7 @@ const FOLLOW_CHUNK_BYTES = 64 * 1024
 
 /**
  * The last `lines` whole lines of a log file, out of its last {@link TAIL_LIMIT_BYTES}, and the offset behind them; none when
- * the file is not there, as between two logs (agent/os/log-size.ts). Throws NodeError LOG_UNREADABLE.
+ * the file is not there. Throws NodeError LOG_UNREADABLE.
  */
 export async function readLogTail(file: string, lines: number): Promise<{ lines: string[]; endBytes: number }> {
   try {

@@ -30,7 +30,7 @@ export function findVerb(verbs: readonly Verb[], name: string): Verb {
 }
 
 /** What `plump` and `plump help` print. */
-export function formatVerbList(verbs: readonly Verb[]): string {
+function formatVerbList(verbs: readonly Verb[]): string {
   const list = formatTable(['', 'VERB', ''], verbs.map((verb) => ['', verb.name, verb.summary]))
   const closing = 'plump help VERB tells more; --json on a verb prints JSON for programs.'
   return ['plump: this node of the cluster', '', 'usage: plump VERB [OPTIONS]', '', list, '', closing].join('\n')

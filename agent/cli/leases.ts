@@ -20,7 +20,7 @@ export const leases: Verb = {
 }
 
 /** The table of `plump leases`. */
-export function formatLeases(all: readonly Lease[]): string {
+function formatLeases(all: readonly Lease[]): string {
   return formatTable(['NIC', 'ADDRESS', 'GATEWAY', 'DNS', 'SECONDS', 'FROM'], all.map((lease) => [
     lease.interface, `${lease.address}/${lease.prefixLength}`, lease.gateway ?? '-', lease.dns.join(',') || '-',
     String(lease.leaseSeconds ?? '-'), leaseOrigin(lease),

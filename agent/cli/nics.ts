@@ -20,7 +20,7 @@ export const nics: Verb = {
 }
 
 /** The table of `plump nics`. */
-export function formatNics(reports: readonly NicReport[]): string {
+function formatNics(reports: readonly NicReport[]): string {
   return formatTable(['NIC', 'BUS ID', 'DEVICE', 'DRIVER', 'CARRIER', 'MB/S', 'MAC'], reports.map((nic) => [
     nic.interface ?? '-', nic.busId, nic.vendorDevice ?? '-', describeDriver(nic), nic.carrier ? 'yes' : 'no',
     String(nic.speedMbps ?? '-'), nic.mac ?? '-',

@@ -20,7 +20,7 @@ export const nodes: Verb = {
 }
 
 /** The table of `plump nodes`. */
-export function formatNodes(members: readonly Member[]): string {
+function formatNodes(members: readonly Member[]): string {
   return formatTable(['ID', 'NAME', 'ADDRESS', 'STATE', 'CPUS', ''], members.map((member) => [
     formatNodeId(member.id), member.name, member.addresses.join(','), member.state,
     String(member.cpus ?? '-'), member.self ? '(this node)' : '',

@@ -18,7 +18,7 @@ export const status: Verb = {
 }
 
 /** The lines of `plump status`. */
-export function formatStatus(status: NodeStatus): string {
+function formatStatus(status: NodeStatus): string {
   const id = status.id === undefined ? 'no id before the first address' : formatNodeId(status.id)
   const addresses = status.leases.map((lease) => `${lease.address}/${lease.prefixLength} on ${lease.interface} (${leaseOrigin(lease)})`)
   const facts: [string, string][] = [

@@ -1,7 +1,7 @@
 /** How often discovery speaks and listens: pure functions of counters, clock and randomness. */
 
 /** Above this many live members gossip alone keeps the cluster together, and polling would cost N²/60 packets a second. */
-export const MAX_MEMBERS_TO_POLL = 3
+const MAX_MEMBERS_TO_POLL = 3
 /** From the first moments of an interface, when everything is at stake, to the pace of a quiet network. */
 const QUERY_INTERVALS_MS = [0, 300, 700, 2_000, 4_000, 8_000, 15_000, 30_000, 60_000]
 /** A node that is alone keeps asking at this pace: it has more to gain, and a healed cable should not take a minute to be noticed. */

@@ -1,10 +1,9 @@
 import type { Answer, Question } from 'dns-packet'
-import { announcementTxtSchema, DISCOVERY_SERVICE, heardPacketSchema, type HeardPacket } from '../../schema/discovery.ts'
+import { announcementTxtSchema, DISCOVERY_SERVICE, heardPacketSchema, SERF_PORT, type HeardPacket } from '../../schema/discovery.ts'
 import { isOnLink, isUnicast } from '../os/ipv4.ts'
 
 /** Longer than two of the slowest query intervals, so that one lost answer does not make a neighbour vanish. */
-export const ANNOUNCEMENT_TTL_SECONDS = 240
-const SERF_PORT = 7946
+const ANNOUNCEMENT_TTL_SECONDS = 240
 /** Cards of one machine on one network; a node announces one address per interface. */
 const MAX_ADDRESSES = 4
 /** RFC 6762, section 6: answers come from this port, anything else is not multicast DNS. */

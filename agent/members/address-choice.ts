@@ -1,5 +1,6 @@
 import type { Lease } from '../../schema/node-state.ts'
 import { isOnLink } from '../os/ipv4.ts'
+import { compareMerits } from './merits.ts'
 
 export interface AddressView {
   leases: readonly Lease[]
@@ -28,7 +29,7 @@ export function chooseAddress(view: AddressView): Lease | undefined {
     lease === current ? 1 : 0,
   ]
   // sort() keeps the order of equals, and leases stand in the order they were had.
-  return [...view.leases].sort((one, other) => compare(merit(other), merit(one)))[0]
+  return [...view.leases].sort((one, other) => compareMerits(merit(other), merit(one)))[0]
 }
 
 /**
@@ -44,9 +45,4 @@ function servesWell(current: Lease, view: AddressView): boolean {
 /** Whether `address` is a machine's on the network of `lease`. */
 export function isOn(lease: Lease, address: string): boolean {
   return isOnLink(address, lease.address, lease.prefixLength)
-}
-
-function compare(one: readonly number[], other: readonly number[]): number {
-  for (const [index, value] of one.entries()) if (value !== other[index]) return value - (other[index] ?? 0)
-  return 0
 }

@@ -5,7 +5,7 @@ import { run } from '../os/run.ts'
 
 /** Looks for a key file on disks and sticks, without ever writing to one. */
 
-export const KEY_FILES = ['plump/cluster.key', 'plump.key'] as const
+const KEY_FILES = ['plump/cluster.key', 'plump.key'] as const
 const MAX_KEY_FILE_BYTES = 4_096
 const MAX_DEVICES = 256
 const HEAD_BYTES = 36 * 1024

@@ -1,6 +1,6 @@
 /** What a cluster key looks like when written down. */
 
-export const CLUSTER_KEY_BYTES = 32
+const CLUSTER_KEY_BYTES = 32
 /** 43 base64 digits, one `=` and room for blanks; whatever is longer is some other file. */
 const MAX_TEXT_CHARS = 200
 
@@ -19,7 +19,10 @@ export function readKeyText(text: string): KeyReading {
   return { ok: true, key: new Uint8Array(key) }
 }
 
-/** The text of `plump.key=` on the kernel's command line; undefined when it is not there. */
+/**
+ * The text of `plump.key=` on the kernel's command line; undefined when it is not there. Every program on the node can read that line
+ * (/proc/cmdline), and on the machine that runs a lab so can whoever sees QEMU's arguments: it is meant for labs and tests.
+ */
 export function keyOnCommandLine(commandLine: string): string | undefined {
   return /(?:^|\s)plump\.key=(\S*)/.exec(commandLine)?.[1]
 }

@@ -1,6 +1,7 @@
 import { memberTagsSchema, type MemberTags } from '../../schema/discovery.ts'
 import type { Member } from '../../schema/node-state.ts'
 import type { IdClaim } from './id-clash.ts'
+import { compareMerits } from './merits.ts'
 import { machineOf } from './serf-name.ts'
 import type { SerfMember } from './serf-rpc.ts'
 
@@ -18,7 +19,7 @@ interface Entry {
  */
 export function memberTable(serfMembers: readonly SerfMember[], self: string): Member[] {
   const machines = Map.groupBy(entriesOf(serfMembers), (entry) => entry.machine)
-  const best = [...machines.values()].flatMap((entries) => [...entries].sort((one, other) => compare(rank(other, self), rank(one, self)))[0] ?? [])
+  const best = [...machines.values()].flatMap((entries) => [...entries].sort((one, other) => compareMerits(rank(other, self), rank(one, self)))[0] ?? [])
   const aliveIds = new Set(best.filter((entry) => entry.state === 'alive').map((entry) => entry.tags.id))
   return best
     // An id that is in use again is its new holder's; the machine that had it is gone for good or comes back as another.
@@ -54,11 +55,6 @@ function entriesOf(serfMembers: readonly SerfMember[]): Entry[] {
 
 function rank(entry: Entry, self: string): number[] {
   return [entry.serfName === self ? 1 : 0, entry.state === 'alive' ? 1 : 0, entry.tags.born]
-}
-
-function compare(one: readonly number[], other: readonly number[]): number {
-  for (const [index, value] of one.entries()) if (value !== other[index]) return value - (other[index] ?? 0)
-  return 0
 }
 
 /** The address the entry goes by, then others at which the machine is alive too. */

@@ -1,8 +1,8 @@
 import { hkdfSync } from 'node:crypto'
 import * as z from 'zod'
+import { SERF_PORT } from '../../schema/discovery.ts'
 import { serfNodeName } from './serf-name.ts'
 
-export const SERF_PORT = 7946
 export const SERF_RPC = { host: '127.0.0.1', port: 7373 } as const
 
 /** What is ours to choose in serf.json; serf itself refuses keys it does not know. */
@@ -63,7 +63,7 @@ export function serfConfig(settings: SerfSettings): SerfConfig {
 
 /** Whether a serf started with one can go on serving the other: all is equal but the tags, which can be set while it runs, and the RPC key. */
 export function isSameService(one: SerfConfig, other: SerfConfig): boolean {
-  const fixed = (config: SerfConfig): string => JSON.stringify(Object.entries({ ...config, tags: {}, rpc_auth: '' }).sort())
+  const fixed = (config: SerfConfig): string => JSON.stringify(Object.entries({ ...config, tags: {}, rpc_auth: '' }).toSorted(([a], [b]) => a.localeCompare(b)))
   return fixed(one) === fixed(other)
 }
 

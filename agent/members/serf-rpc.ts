@@ -12,7 +12,7 @@ const INVALID_KEY = 'Invalid authentication token'
 /** Serf sends an IPv4 address as 4 bytes, or as 16 when Go kept it mapped into IPv6. */
 const addressBytes = z.instanceof(Uint8Array).refine((bytes) => bytes.length === 4 || bytes.length === 16).transform((bytes) => bytes.slice(-4).join('.'))
 
-export const serfMemberSchema = z.object({
+const serfMemberSchema = z.object({
   Name: z.string(),
   Addr: addressBytes,
   Tags: z.record(z.string(), z.string()),

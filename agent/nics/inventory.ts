@@ -1,6 +1,6 @@
-import { existsSync, readdirSync, realpathSync as slowRealpathSync } from 'node:fs'
+import { existsSync, realpathSync as slowRealpathSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
-import { readTextIfThere } from '../os/files.ts'
+import { namesIn, readTextIfThere } from '../os/files.ts'
 
 /** A device that is a network card by its class, with or without a driver. */
 export interface NicDevice {
@@ -35,12 +35,12 @@ const USB_NETWORK_CLASSES = new Set(['0206', '020c', '020d', 'e001', 'ef04'])
  * that tell whether to look at everything again.
  */
 export function readPulse(sys = '/sys'): string {
-  return list(`${sys}/class/net`).map((name) => `${name} ${read(`${sys}/class/net/${name}/carrier_changes`)}`).join('\n')
+  return namesIn(`${sys}/class/net`).map((name) => `${name} ${read(`${sys}/class/net/${name}/carrier_changes`)}`).join('\n')
 }
 
 /** Reads all interfaces of real cards: those with a device beneath. lo, bridges, tunnels and a phantom bond0 have none. */
 export function readInterfaces(sys = '/sys'): NicInterface[] {
-  return list(`${sys}/class/net`).flatMap((name) => {
+  return namesIn(`${sys}/class/net`).flatMap((name) => {
     const folder = `${sys}/class/net/${name}`
     if (!existsSync(`${folder}/device`) || read(`${folder}/type`) !== ARPHRD_ETHER) return []
     try {
@@ -65,10 +65,10 @@ export function readInterfaces(sys = '/sys'): NicInterface[] {
 
 /** All PCI and USB devices that call themselves network cards, whether a driver has taken them or not. */
 export function readNetworkDevices(sys = '/sys'): NicDevice[] {
-  const pci = list(`${sys}/bus/pci/devices`)
+  const pci = namesIn(`${sys}/bus/pci/devices`)
     .filter((address) => read(`${sys}/bus/pci/devices/${address}/class`)?.startsWith(PCI_CLASS_NETWORK))
     .map((address) => physicalDevice(realpathSync(`${sys}/bus/pci/devices/${address}`)))
-  const usb = list(`${sys}/bus/usb/devices`)
+  const usb = namesIn(`${sys}/bus/usb/devices`)
     .map((name) => `${sys}/bus/usb/devices/${name}`)
     .filter((folder) => USB_NETWORK_CLASSES.has(`${read(`${folder}/bInterfaceClass`)}${read(`${folder}/bInterfaceSubClass`)}`))
     .map((folder) => physicalDevice(realpathSync(folder)))
@@ -100,12 +100,4 @@ function ids(folder: string, vendor: string, device: string): string | undefined
 
 function read(path: string): string | undefined {
   return readTextIfThere(path)?.trim()
-}
-
-function list(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-  } catch {
-    return []
-  }
 }

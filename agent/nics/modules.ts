@@ -1,6 +1,5 @@
-import { readdirSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { readTextIfThere } from '../os/files.ts'
+import { namesIn, readTextIfThere } from '../os/files.ts'
 import { run } from '../os/run.ts'
 
 const MODPROBE_LIMIT_MS = 120_000
@@ -10,13 +9,13 @@ const ALIASES_PER_CALL = 400
 /** Modaliases of all devices on all buses. Walking PCI alone misses virtio, USB, vmbus and the like. */
 export function readModaliases(sys = '/sys'): Set<string> {
   const aliases = new Set<string>()
-  for (const bus of list(`${sys}/bus`)) {
-    for (const device of list(`${sys}/bus/${bus}/devices`)) {
+  for (const bus of namesIn(`${sys}/bus`)) {
+    for (const device of namesIn(`${sys}/bus/${bus}/devices`)) {
       const alias = readTextIfThere(`${sys}/bus/${bus}/devices/${device}/modalias`)?.trim()
       if (alias) aliases.add(alias)
     }
   }
-  for (const phy of list(`${sys}/bus/mdio_bus/devices`)) {
+  for (const phy of namesIn(`${sys}/bus/mdio_bus/devices`)) {
     const id = readTextIfThere(`${sys}/bus/mdio_bus/devices/${phy}/phy_id`)?.trim()
     if (id) aliases.add(phyModalias(Number(id)))
   }
@@ -69,13 +68,5 @@ async function modprobe(aliases: readonly string[]): Promise<void> {
     const some = aliases.slice(start, start + ALIASES_PER_CALL)
     // modprobe -a goes on after a module that fails, and then exits with 1; which devices got a driver is read from sysfs.
     await run('/usr/bin/busybox', ['modprobe', '-a', '-b', '-q', ...some], MODPROBE_LIMIT_MS).catch(() => '')
-  }
-}
-
-function list(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-  } catch {
-    return []
   }
 }

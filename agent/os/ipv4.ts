@@ -1,5 +1,5 @@
 /** An address as a number; the text must already be a valid dotted IPv4 address. */
-export function ipv4Number(address: string): number {
+function ipv4Number(address: string): number {
   return address.split('.').reduce((number, part) => number * 256 + Number(part), 0)
 }
 

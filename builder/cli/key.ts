@@ -8,7 +8,7 @@ interface Options {
 }
 
 export function registerKey(program: Command): void {
-  const key = program.command('key').description('The cluster key: whoever holds it is let in.')
+  const key = program.command('key').description('Show or replace the cluster key: whoever holds it is let in.')
   key.command('path').description('Tell in which file the key is kept.')
     .option('--config <file>', 'use this file instead of plump.yaml')
     .action(async (options: Options) => print(await keyFile(options)))

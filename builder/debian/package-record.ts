@@ -1,11 +1,11 @@
 import * as z from 'zod'
 
 /** What a package is fetched for: the node's root, the kernel and its modules, the boot loader, or firmware of network cards. */
-export const packageUseSchema = z.enum(['root', 'kernel', 'boot', 'firmware'])
+const packageUseSchema = z.enum(['root', 'kernel', 'boot', 'firmware'])
 export type PackageUse = z.output<typeof packageUseSchema>
 
 /** One Debian package of the image; packages.json is an array of these, sorted by name. */
-export const packageRecordSchema = z.object({
+const packageRecordSchema = z.object({
   name: z.string(),
   version: z.string(),
   architecture: z.string(),

@@ -15,7 +15,7 @@ const LEFT_OUT: readonly { path: RegExp; why: string }[] = [
   { path: /^usr\/lib\/dropbear(\/|$)/, why: 'for other init systems' },
   { path: /^etc\/(nftables\.conf|ld\.so\.conf\.d\/.*)$/, why: 'the agent makes the rules of nftables; libraries lie where the linker looks by itself' },
   { path: /^usr\/bin\/wg-quick$/, why: 'needs bash; the agent sets the mesh up itself' },
-  { path: /^usr\/bin\/(dropbearconvert|dbclient|catchsegv|getconf|getent|iconv|ldd|locale|localedef|pldd|tzselect|zdump)$/, why: 'no use on a node' },
+  { path: /^usr\/bin\/(dropbearconvert|catchsegv|getconf|getent|iconv|ldd|locale|localedef|pldd|tzselect|zdump)$/, why: 'no use on a node' },
   { path: /^usr\/sbin\/(iconvconfig|zic|ldconfig|ldconfig\.real)$/, why: 'every library lies in a default folder' },
   { path: /^var\/lib\/(dpkg|apt)\//, why: 'package managers' },
 ]

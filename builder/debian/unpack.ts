@@ -7,7 +7,7 @@ import type { Build } from '../pipeline/build.ts'
 import { whyLeftOut } from './unpack-filter.ts'
 
 /** Merged /usr: these are links in the root, as in every Debian since 12. */
-export const MERGED_FOLDERS = ['bin', 'sbin', 'lib', 'lib64'] as const
+const MERGED_FOLDERS = ['bin', 'sbin', 'lib', 'lib64'] as const
 
 /** Makes an empty root with merged /usr. */
 export async function makeRoot(root: string): Promise<void> {

@@ -27,9 +27,13 @@ export interface MenuKernel {
 /** One entry for each kernel, and one that checks the medium before it starts the default kernel. */
 export function makeBootMenu(config: PlumpYaml, kernels: readonly MenuKernel[], imageId: string, version: string): BootMenu {
   const title = (kernel: MenuKernel) => `${config.menu.title} ${version} (${kernel.name} ${kernel.version})`
-  const entries = kernels.map((kernel) => ({ id: kernel.name, title: title(kernel), kernel: kernel.name, arguments: kernelArguments(config, imageId) }))
+  const entries = kernels.map((kernel) => ({
+    id: kernel.name, title: title(kernel), kernel: kernel.name, arguments: kernelArguments(config, imageId),
+  }))
   const first = entries.find(({ id }) => id === config.kernels.default)
-  const checking = first === undefined ? [] : [{ ...first, id: 'check', title: `Check the medium, then start ${first.title}`, arguments: `${first.arguments} plump.check` }]
+  const checking = first === undefined ? [] : [{
+    ...first, id: 'check', title: `Check the medium, then start ${first.title}`, arguments: `${first.arguments} plump.check`,
+  }]
   return {
     timeoutSeconds: config.menu.timeoutSeconds,
     serial: { unit: config.console.serial.port, speed: config.console.serial.speed },

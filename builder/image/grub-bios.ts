@@ -1,7 +1,6 @@
-import { PlumpError } from '../errors.ts'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { EXIT } from '../errors.ts'
+import { EXIT, PlumpError } from '../errors.ts'
 import { run } from '../os/run.ts'
 
 /** Where the package grub-pc-bin puts GRUB's files for BIOS, on Debian and Ubuntu alike. */

@@ -24,7 +24,9 @@ export async function readStock(folder: string): Promise<FirmwareStock> {
  * Copies the chosen firmware from `folder` to `target`, with its links. What is not compressed yet becomes .xz as the kernel can read it
  * (CONFIG_FW_LOADER_COMPRESS_XZ: checked by CRC32, a dictionary it has room for): a tenth smaller than in the squashfs's own blocks.
  */
-export async function copyFirmware(selection: FirmwareSelection, stock: FirmwareStock, folder: string, target: string, signal: AbortSignal): Promise<void> {
+export async function copyFirmware(
+  selection: FirmwareSelection, stock: FirmwareStock, folder: string, target: string, signal: AbortSignal,
+): Promise<void> {
   const endingOf = (path: string) => stock.files.get(path) || '.xz'
   for (const path of selection.files) {
     await mkdir(dirname(join(target, path)), { recursive: true })

@@ -14,7 +14,8 @@ export function kernelPackageOf(packageFiles: readonly string[]): { file: string
   })
   const [kernel, second] = found
   if (!kernel || second) {
-    throw new PlumpError('KERNEL_PACKAGE', `expected one linux-image package, found ${found.length === 0 ? 'none' : found.map(({ file }) => file).join(', ')}`, {
+    const names = found.length === 0 ? 'none' : found.map(({ file }) => file).join(', ')
+    throw new PlumpError('KERNEL_PACKAGE', `expected one linux-image package, found ${names}`, {
       fix: './plump build --no-cache; if it stays, check base.suite and base.mirror in plump.yaml',
     })
   }

@@ -2,7 +2,7 @@ import { constants, copyFile, mkdir, readdir, readFile, rename, rm, writeFile } 
 import { dirname, join } from 'node:path'
 import { run } from '../os/run.ts'
 import type { ModuleClosure } from './module-closure.ts'
-import { checkAgainstDepmod, formatModulesDep } from './modules-dep.ts'
+import { checkAgainstDepmod, formatModulesDep, sortModulesAlias } from './modules-dep.ts'
 
 /** What busybox modprobe reads; depmod's other files (the .bin indexes of kmod, modules.symbols, modules.devname …) are left out. */
 const READ_BY_BUSYBOX = new Set(['kernel', 'modules.dep', 'modules.alias', 'modules.builtin'])
@@ -11,7 +11,9 @@ const READ_BY_BUSYBOX = new Set(['kernel', 'modules.dep', 'modules.alias', 'modu
  * Makes `folder`, to become /usr/lib/modules/VERSION, with the modules of a closure and the indexes busybox modprobe reads.
  * depmod runs on these modules only; its modules.dep is checked against the closure and then replaced by one with the softdeps.
  */
-export async function writeModuleTree(closure: ModuleClosure, sourceTree: string, folder: string, version: string, signal: AbortSignal): Promise<void> {
+export async function writeModuleTree(
+  closure: ModuleClosure, sourceTree: string, folder: string, version: string, signal: AbortSignal,
+): Promise<void> {
   // depmod insists on a tree at BASE/lib/modules/VERSION.
   const base = `${folder}.depmod`
   const tree = join(base, 'lib/modules', version)
@@ -21,6 +23,7 @@ export async function writeModuleTree(closure: ModuleClosure, sourceTree: string
   await run('depmod', ['-b', base, version], { signal })
   checkAgainstDepmod(closure, await readFile(join(tree, 'modules.dep'), 'utf8'))
   await writeFile(join(tree, 'modules.dep'), formatModulesDep(closure))
+  await writeFile(join(tree, 'modules.alias'), sortModulesAlias(await readFile(join(tree, 'modules.alias'), 'utf8')))
   const aliases = join(tree, 'modules.alias')
   await writeFile(aliases, reverseLines(await readFile(aliases, 'utf8')))
   for (const file of await readdir(tree)) {

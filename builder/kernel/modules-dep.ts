@@ -32,10 +32,20 @@ export function checkAgainstDepmod(closure: ModuleClosure, depmodText: string): 
     for (const dependency of dependencies.split(' ').filter((text) => text !== '')) {
       const needed = names.get(dependency) ?? dependency
       if (!before.has(needed)) {
-        throw new PlumpError('MODULE_MISSING', `depmod says that kernel module ${name ?? path} needs ${needed}, which its own description does not name`, {
+        const what = `depmod says that kernel module ${name ?? path} needs ${needed}, which its own description does not name`
+        throw new PlumpError('MODULE_MISSING', what, {
           fix: 'run depmod on the kernel\'s modules and rebuild them where it complains',
         })
       }
     }
   }
+}
+
+/**
+ * The lines of modules.alias sorted, once each, without comments: depmod writes them in an order that differs from run to run. busybox modprobe
+ * loads every module whose alias matches, so the order means nothing.
+ */
+export function sortModulesAlias(text: string): string {
+  const lines = new Set(text.split('\n').filter((line) => line !== '' && !line.startsWith('#')))
+  return [...lines].toSorted().map((line) => `${line}\n`).join('')
 }

@@ -6,7 +6,10 @@ export const NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
     'usb-storage', 'uas', 'ahci', 'ata_piix', 'ata_generic', 'nvme', 'virtio_blk', 'virtio_scsi', 'hv_storvsc', 'vmw_pvscsi', 'xen-blkfront',
     'mmc_block', 'sdhci-pci', 'sdhci-acpi',
   ],
-  'USB and keyboards': ['xhci-pci', 'ehci-pci', 'uhci-hcd', 'ohci-pci', 'usbhid', 'hid-generic', 'hid-logitech-dj', 'hid-apple', 'hid-microsoft', 'hid-cherry', 'hyperv-keyboard'],
+  'USB and keyboards': [
+    'xhci-pci', 'ehci-pci', 'uhci-hcd', 'ohci-pci', 'usbhid', 'hid-generic', 'hid-logitech-dj', 'hid-apple', 'hid-microsoft', 'hid-cherry',
+    'hyperv-keyboard',
+  ],
   'virtual machines': ['virtio_pci', 'virtio_mmio', 'virtio_balloon', 'virtio-rng', 'hv_vmbus', 'hv_utils', 'hv_balloon'],
   'links between cards': ['bonding', '8021q', 'veth', 'tun', 'dummy', 'af_packet'],
   'mesh': ['wireguard'],
@@ -24,8 +27,8 @@ export const NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
 export const INITRAMFS_MODULES = [
   'sd_mod', 'sr_mod', 'loop', 'isofs', 'vfat', 'nls_cp437', 'nls_ascii', 'nls_iso8859-1', 'nls_utf8', 'squashfs', 'overlay',
   'usb-storage', 'uas', 'xhci-pci', 'ehci-pci', 'uhci-hcd', 'ohci-pci',
-  'ahci', 'ata_piix', 'ata_generic', 'pata_amd', 'pata_atiixp', 'pata_jmicron', 'pata_marvell', 'pata_sis', 'pata_via', 'pata_ali', 'sata_nv', 'sata_sil', 'sata_sil24',
-  'sata_sis', 'sata_uli', 'sata_via', 'sata_mv', 'sata_promise',
+  'ahci', 'ata_piix', 'ata_generic', 'pata_amd', 'pata_atiixp', 'pata_jmicron', 'pata_marvell', 'pata_sis', 'pata_via', 'pata_ali',
+  'sata_nv', 'sata_sil', 'sata_sil24', 'sata_sis', 'sata_uli', 'sata_via', 'sata_mv', 'sata_promise',
   'nvme', 'virtio_pci', 'virtio_blk', 'virtio_scsi', 'hv_storvsc', 'vmw_pvscsi', 'xen-blkfront', 'mptspi', 'mmc_block', 'sdhci-pci', 'sdhci-acpi',
   'usbhid', 'hid-generic', 'hyperv-keyboard',
 ]

@@ -36,7 +36,7 @@ async function kernelMedium(options: NodeOptions, folder: string): Promise<Mediu
 }
 
 /** The ISO named, or the newest in final/. Throws PlumpError NO_ISO. */
-export async function findIso(named: string | undefined): Promise<string> {
+async function findIso(named: string | undefined): Promise<string> {
   const found = named === undefined ? await newestIso() : resolve(named)
   if (found !== undefined && existsSync(found)) return found
   throw new PlumpError('NO_ISO', named === undefined ? 'there is no ISO in final/ to boot' : `${named} not found`, {

@@ -74,7 +74,7 @@ export class DhcpGuard {
 
   #request(request: DhcpRequest, nowMs: number): Verdict {
     const server = request.options[OPTION.server]
-    if (server !== undefined && server !== this.#server) return { answer: 'nothing', why: `meant for ${String(server)}` }
+    if (server !== undefined && server !== this.#server) return { answer: 'nothing', why: `meant for ${JSON.stringify(server)}` }
     const wanted = request.options[OPTION.requestedAddress] ?? request.ciaddr
     const held = this.#leases.get(request.chaddr)?.address
     // A client of an earlier server of this network (the lab changes them) may keep its address when it is free.

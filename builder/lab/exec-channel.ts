@@ -74,7 +74,8 @@ export class ExecChannel {
 
   #receive(line: string): void {
     const message = parseNodeLine(line)
-    switch (message?.kind) {
+    if (!message) return
+    switch (message.kind) {
       case 'hello':
         this.#ready = true
         for (const [id, running] of this.#running) {

@@ -47,7 +47,7 @@ export const DEFAULT_LAB = 'lab'
 /** A handle on a lab that runs. Throws PlumpError NO_LAB. */
 export async function openLab(name = DEFAULT_LAB): Promise<Lab> {
   sweepLabs()
-  if (!labOwner(labFolder(name))) throw new PlumpError('NO_LAB', `there is no lab "${name}"`, { fix: './plump lab up' })
+  if (!labOwner(labFolder(name))) throw new PlumpError('NO_LAB', `there is no lab "${name}"`, { fix: `./plump lab up${name === DEFAULT_LAB ? '' : ` --lab ${name}`}` })
   const lab = new Lab(name, 0, () => undefined)
   await lab.status()
   return lab

@@ -19,7 +19,7 @@ export const nicSchema = z.object({
 export type Nic = z.output<typeof nicSchema>
 
 /** What a machine boots from; for `kernel` the ISO is attached as a read-only virtio disk when there is one. */
-export const mediumSchema = z.discriminatedUnion('kind', [
+const mediumSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('cd'), iso: z.string() }),
   z.object({ kind: z.literal('disk'), iso: z.string() }),
   z.object({ kind: z.literal('kernel'), kernel: z.string(), initrd: z.string(), append: z.string(), iso: z.string().optional() }),

@@ -65,12 +65,15 @@ async function moveIntoPlace(aside: string, final: string, last: string): Promis
   const names = (await readdir(aside)).toSorted((a, b) => Number(a === last) - Number(b === last))
   for (const name of names) {
     // rename replaces a file in one go but not a folder that has something in it.
-    const old = join(aside, `.old-${name}`)
-    await rename(join(final, name), old).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error
-    })
+    if ((await stat(join(aside, name))).isDirectory()) await moveAway(join(final, name), join(aside, `.old-${name}`))
     await rename(join(aside, name), join(final, name))
   }
+}
+
+async function moveAway(from: string, to: string): Promise<void> {
+  await rename(from, to).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+  })
 }
 
 /** What a build left that was killed outright. */

@@ -40,7 +40,7 @@ function keysOf(schema: JsonSchema, prefix: string): { path: string; key: JsonSc
 
 function typeOf(key: JsonSchema): string {
   if (key.enum) return key.enum.map((value) => `\`${String(value)}\``).join(', ')
-  if (key.const !== undefined) return `\`${String(key.const)}\``
+  if (key.const !== undefined) return `\`${JSON.stringify(key.const)}\``
   if (key.anyOf) return key.anyOf.map(typeOf).join(', ')
   if (key.type === 'array') return `list of ${key.items?.properties ? 'entries' : key.items ? typeOf(key.items) : 'values'}`
   return key.type ?? 'text'

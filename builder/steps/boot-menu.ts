@@ -40,7 +40,8 @@ export const bootMenu: Step = {
       kernel: result(kernel), initramfs: result(initramfs), modules: result(modulesSquashfs), root: result(rootSquashfs), agent: result(agentBundle),
     }))
     const id = imageId({
-      ...Object.fromEntries(files.map(({ path, sha256 }) => [path, sha256])), settings: JSON.stringify(settings(build)), version, key: secretInput(build.clusterKey),
+      ...Object.fromEntries(files.map(({ path, sha256 }) => [path, sha256])),
+      settings: JSON.stringify(settings(build)), version, key: secretInput(build.clusterKey),
     })
     const kernelVersion = (await readFile(join(result(kernel), DEBIAN_KERNEL, 'version'), 'utf8')).trim()
     const menu = makeBootMenu(config, [{ name: DEBIAN_KERNEL, version: kernelVersion }], id, version)

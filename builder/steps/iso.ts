@@ -31,7 +31,11 @@ export const iso: Step = {
       kernel: result(kernel), initramfs: result(initramfs), modules: result(modulesSquashfs), root: result(rootSquashfs), agent: result(agentBundle),
     })]
     await run('xorriso', isoArguments({
-      file: join(out, 'plump.iso'), volumeId: `PLUMP_${id.toUpperCase()}`, epochSeconds: build.epochSeconds, espImage: join(result(esp), 'efi.img'), files,
+      file: join(out, 'plump.iso'),
+      volumeId: `PLUMP_${id.toUpperCase()}`,
+      epochSeconds: build.epochSeconds,
+      espImage: join(result(esp), 'efi.img'),
+      files,
     }), {
       // The volume's own dates and the identifiers made from them.
       env: { SOURCE_DATE_EPOCH: String(build.epochSeconds) },

@@ -15,6 +15,7 @@ export const modulesSquashfs: Step = {
   inputs: async (build) => ({ ...squashfsInputs(build), ...await toolVersions('mksquashfs') }),
   async run({ build, out, result }) {
     await mkdir(join(out, DEBIAN_KERNEL))
-    await makeSquashfs(build, join(result(nicModules), DEBIAN_KERNEL, 'modules'), join(out, DEBIAN_KERNEL, 'modules.sqfs'), { packed: true, pseudo: [] })
+    const modules = join(result(nicModules), DEBIAN_KERNEL, 'modules')
+    await makeSquashfs(build, modules, join(out, DEBIAN_KERNEL, 'modules.sqfs'), { packed: true, pseudo: [] })
   },
 }

@@ -25,7 +25,9 @@ export const nicModules: Step = {
   title: 'Choose network card modules and firmware',
   needs: [fetchPackages, kernel],
   codeUrl: import.meta.url,
-  inputs: async ({ config }) => ({ 'nics.set': JSON.stringify(config.nics.set), 'nics.firmware': config.nics.firmware, ...await toolVersions('depmod', 'dpkg-deb', 'xz') }),
+  inputs: async ({ config }) => ({
+    'nics.set': JSON.stringify(config.nics.set), 'nics.firmware': config.nics.firmware, ...await toolVersions('depmod', 'dpkg-deb', 'xz'),
+  }),
   async run(work) {
     const { build, out, result, warn } = work
     const unpacked = await readUnpackedKernel(result(kernel), DEBIAN_KERNEL)
@@ -54,7 +56,9 @@ function describe(kernelVersion: string, closure: ModuleClosure, firmware: Firmw
   return { kernel: kernelVersion, modules: closure.modules.map(({ name }) => name), firmware: firmware.files, firmwareMissing: firmware.missing }
 }
 
-async function addFirmware({ build, result }: StepWork, closure: ModuleClosure, builtin: readonly string[], target: string): Promise<FirmwareSelection> {
+async function addFirmware(
+  { build, result }: StepWork, closure: ModuleClosure, builtin: readonly string[], target: string,
+): Promise<FirmwareSelection> {
   const scratch = await mkdtemp(join(tmpdir(), 'plump-firmware-'))
   try {
     const packages = await unpackFirmware(build, join(result(fetchPackages), 'debs'), scratch)

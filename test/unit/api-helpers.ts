@@ -91,7 +91,7 @@ export async function untilAnswered(socketPath: string): Promise<void> {
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + 10_000
   while (!await condition()) {
-    if (performance.now() > deadline) throw new Error(`not within 10 s: ${condition}`)
+    if (performance.now() > deadline) throw new Error(`not within 10 s: ${String(condition)}`)
     await new Promise((resolve) => setImmediate(resolve))
   }
 }

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { moduleClosure } from '../../builder/kernel/module-closure.ts'
 import { moduleNameOf, parseBuiltin, parseModinfo, type KernelModules, type ModuleInfo } from '../../builder/kernel/module-info.ts'
-import { checkAgainstDepmod, formatModulesDep } from '../../builder/kernel/modules-dep.ts'
+import { checkAgainstDepmod, formatModulesDep, sortModulesAlias } from '../../builder/kernel/modules-dep.ts'
 
 const FIXTURES = join(import.meta.dirname, '../fixtures/kernel')
 const BUILTIN_MODINFO = ['8250.alias=acpi*:PNP0501:*', 'aes_generic.alias=crypto-aes', 'edd.firmware=edd/table.bin', ''].join('\0')
@@ -126,4 +126,11 @@ describe('modules.dep', () => {
     const depmod = 'kernel/drivers/net/phy/mdio_devres.ko.xz: kernel/net/netfilter/nfnetlink.ko.xz\n'
     expect(() => checkAgainstDepmod(closure, depmod)).toThrow(/mdio_devres needs nfnetlink/)
   })
+})
+
+test('modules.alias is the same whatever order depmod found the modules in (two builds differed by it)', () => {
+  const lines = ['alias fs-ext3 ext4', 'alias crc32c crc32c_intel', 'alias crc32c crc32c_generic']
+  const sorted = 'alias crc32c crc32c_generic\nalias crc32c crc32c_intel\nalias fs-ext3 ext4\n'
+  expect(sortModulesAlias(`# Aliases extracted from modules themselves.\n${lines.join('\n')}\n`)).toBe(sorted)
+  expect(sortModulesAlias(`${lines.toReversed().join('\n')}\n${lines[0]}\n`)).toBe(sorted)
 })
