@@ -62,6 +62,17 @@ export const clusterMapSchema = z.object({
 })
 export type ClusterMap = z.output<typeof clusterMapSchema>
 
+/** `plump help --json`: the verbs, or the one that was asked for. */
+export const verbListSchema = z.array(z.object({
+  name: z.string(),
+  usage: z.string(),
+  summary: z.string(),
+  details: z.string(),
+  /** What each option does, by its long name. */
+  options: z.record(z.string(), z.string()),
+}))
+export type VerbList = z.output<typeof verbListSchema>
+
 /** `plump version --json` */
 export const versionSchema = z.object({ version: z.string(), imageId: z.string() })
 export type Version = z.output<typeof versionSchema>

@@ -1,5 +1,7 @@
+import type { VerbList } from '../../schema/api.ts'
 import { formatTable } from './table.ts'
 import { UsageError } from './usage-error.ts'
+import { jsonOption } from './verb.ts'
 import type { Verb } from './verb.ts'
 import { nearest } from './nearest.ts'
 
@@ -7,14 +9,15 @@ import { nearest } from './nearest.ts'
 export function helpVerb(others: readonly Verb[]): Verb {
   const help: Verb = {
     name: 'help',
-    usage: '[VERB]',
+    usage: '[VERB] [--json]',
     summary: 'the verbs, or one of them in full',
     details: 'Lists the verbs; with a VERB, tells its options.',
-    options: {},
+    options: { json: jsonOption },
     wordsLimit: 1,
-    async run({ words, print }) {
+    async run({ options, words, print }) {
       const [name] = words
       const verbs = [...others, help]
+      if (options.json === true) return print(JSON.stringify(describeVerbs(name === undefined ? verbs : [findVerb(verbs, name)]), null, 2))
       print(name === undefined ? formatVerbList(verbs) : formatVerbHelp(findVerb(verbs, name)))
     },
   }
@@ -27,6 +30,12 @@ export function findVerb(verbs: readonly Verb[], name: string): Verb {
   if (found !== undefined) return found
   const meant = nearest(name, verbs.map((verb) => verb.name))
   throw new UsageError(`plump has no verb "${name}"`, meant === undefined ? 'plump help lists the verbs' : `did you mean: plump ${meant}`)
+}
+
+function describeVerbs(verbs: readonly Verb[]): VerbList {
+  return verbs.map(({ name, usage, summary, details, options }) => ({
+    name, usage, summary, details, options: Object.fromEntries(Object.entries(options).map(([option, { help }]) => [option, help])),
+  }))
 }
 
 /** What `plump` and `plump help` print. */

@@ -9,7 +9,7 @@ import type { ExitCode, Verb, VerbInput } from './verb.ts'
 import { SEED_NAMES, VERBS } from './verbs.ts'
 
 /**
- * The node's `plump`: `node cli.mjs CALLEDNAME ARGS…`. It has its own small dispatch, as on a slow machine each module a
+ * The node's `plump`: `node cli.cjs CALLEDNAME ARGS…`. It has its own small dispatch, as on a slow machine each module a
  * command loads is felt. PLUMP_SOCKET and PLUMP_NODE_JSON name another agent's socket and another node.json.
  */
 async function main(calledName: string, args: readonly string[]): Promise<ExitCode> {
@@ -71,4 +71,6 @@ function describeError(error: unknown): string {
 // `plump log | head` ends the reader before us: that is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.failed))
 const [calledName = 'plump', ...args] = process.argv.slice(2)
-process.exitCode = await main(basename(calledName), args)
+void main(basename(calledName), args).then((code) => {
+  process.exitCode = code
+})

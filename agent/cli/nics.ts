@@ -21,7 +21,7 @@ export const nics: Verb = {
 
 /** The table of `plump nics`. */
 function formatNics(reports: readonly NicReport[]): string {
-  return formatTable(['NIC', 'BUS ID', 'DEVICE', 'DRIVER', 'CARRIER', 'MB/S', 'MAC'], reports.map((nic) => [
+  return formatTable(['NIC', 'BUS ID', 'DEVICE', 'DRIVER', 'CARRIER', 'MBIT', 'MAC'], reports.map((nic) => [
     nic.interface ?? '-', nic.busId, nic.vendorDevice ?? '-', describeDriver(nic), nic.carrier ? 'yes' : 'no',
     String(nic.speedMbps ?? '-'), nic.mac ?? '-',
   ]))

@@ -15,9 +15,19 @@ export function loadConfig(text: string, file: string): PlumpYaml {
   if (document.errors.length > 0) {
     throw configError(document.errors.map((error) => `${file}:${error.linePos?.[0].line ?? 1}: ${error.message.split('\n', 1)[0]?.replace(/ at line .*/, '')}`))
   }
-  const parsed = plumpYamlSchema.safeParse(document.toJS() ?? {})
+  const parsed = plumpYamlSchema.safeParse(valueOf(document, file) ?? {})
   if (parsed.success) return parsed.data
   throw configError(parsed.error.issues.flatMap((issue) => describeIssue(issue, document, lines).map((line) => `${file}:${line}`)))
+}
+
+/** An alias (`*name`) without its anchor, or aliases that multiply without end, show only when the document becomes a value. */
+function valueOf(document: Document, file: string): unknown {
+  try {
+    return document.toJS()
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error
+    throw configError([`${file}: ${error.message}`])
+  }
 }
 
 function configError(problems: readonly string[]): PlumpError {

@@ -1,7 +1,9 @@
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { checkKernels } from '../config/check-kernels.ts'
 import { clusterKeyFor } from '../config/cluster-key.ts'
 import { readConfig } from '../config/read-config.ts'
+import { DEBIAN_KERNEL } from '../kernel/kernels.ts'
 import { epochSeconds, plumpVersion, PROJECT_FOLDER } from '../version.ts'
 import type { Build } from './build.ts'
 import type { BuildEvent } from '../../schema/build-event.ts'
@@ -25,6 +27,7 @@ export async function openBuild(options: BuildOptions): Promise<Build> {
   // Results hold permission bits, so the user's umask must not reach them.
   process.umask(0o022)
   const config = await readConfig(options.configFile)
+  checkKernels(config, [DEBIAN_KERNEL])
   return {
     config,
     version: plumpVersion(),

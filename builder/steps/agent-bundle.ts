@@ -11,8 +11,8 @@ import type { Step } from '../pipeline/step.ts'
 
 /** Programs of the node, each bundled to one file of usr/lib/plump. */
 const ENTRY_POINTS = [
-  { source: 'agent/main.ts', file: 'agent.mjs' },
-  { source: 'agent/cli/main.ts', file: 'cli.mjs' },
+  { source: 'agent/main.ts', file: 'agent.cjs' },
+  { source: 'agent/cli/main.ts', file: 'cli.cjs' },
 ] as const
 
 const LIBRARY = 'usr/lib/plump'
@@ -54,15 +54,14 @@ async function bundleProgram(build: Build, source: string, target: string): Prom
     bundle: true,
     platform: 'node',
     target: 'node24',
-    format: 'esm',
+    // Node starts a CommonJS file without its loader for ES modules, which costs as much again as an empty start.
+    format: 'cjs',
     minify: true,
     keepNames: true,
     legalComments: 'none',
     metafile: true,
     logLevel: 'silent',
     define: { PLUMP_VERSION: JSON.stringify(build.version) },
-    // npm packages in CommonJS call require for Node's own modules, which an ES module does not have.
-    banner: { js: 'import{createRequire as plumpRequire}from"node:module";const require=plumpRequire(import.meta.url);' },
   })
   await chmod(target, 0o644)
   return Object.keys(result.metafile.inputs).flatMap((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? [])

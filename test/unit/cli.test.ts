@@ -8,7 +8,7 @@ import { parseLogLine } from '../../agent/cli/log.ts'
 import { nearest } from '../../agent/cli/nearest.ts'
 import { formatReference } from '../../agent/cli/reference.ts'
 import { SEED_NAMES, VERBS } from '../../agent/cli/verbs.ts'
-import { logEntrySchema, versionSchema } from '../../schema/api.ts'
+import { logEntrySchema, verbListSchema, versionSchema } from '../../schema/api.ts'
 import { memberSchema, nodeStatusSchema } from '../../schema/node-state.ts'
 import { config, dhcpLease, goodNic, listeningAgent, member, scratchFolder, until } from './api-helpers.ts'
 
@@ -55,7 +55,7 @@ test('plump nics names a missing module and missing firmware', async () => {
   ])
   const { stdout } = await plump(['nics'], socketPath)
   expect(stdout.split('\n').map((line) => line.trimEnd())).toEqual([
-    'NIC   BUS ID            DEVICE     DRIVER                                  CARRIER  MB/S  MAC',
+    'NIC   BUS ID            DEVICE     DRIVER                                  CARRIER  MBIT  MAC',
     'eth0  pci:0000:00:03.0  1af4:1000  virtio_net                              yes      1000  52:54:00:12:34:56',
     '-     pci:0000:00:04.0  10ec:8168  firmware rtl_nic/rtl8168h-2.fw missing  no       -     -',
     '-     usb:1-1           0bda:8153  no module                               no       -     -',
@@ -144,6 +144,12 @@ test('plump version needs no agent', async () => {
   expect((await run(['version'])).stdout).toBe('plump 0.1.0, image 0123456789abcdef\n')
   expect((await run(['--version'])).stdout).toBe('plump 0.1.0, image 0123456789abcdef\n')
   expect(versionSchema.parse(JSON.parse((await run(['version', '--json'])).stdout)).version).toBe('0.1.0')
+})
+
+test('plump help --json describes the verbs, or the one that was asked for', async () => {
+  const all = verbListSchema.parse(JSON.parse((await plump(['help', '--json'])).stdout))
+  expect(all.map(({ name }) => name)).toEqual(VERBS.map(({ name }) => name))
+  expect(verbListSchema.parse(JSON.parse((await plump(['help', 'log', '--json'])).stdout))).toEqual(all.filter(({ name }) => name === 'log'))
 })
 
 test('plump help lists every verb, and each verb tells its options', async () => {

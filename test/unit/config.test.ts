@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { clusterKeyFile, makeClusterKey, readClusterKey } from '../../builder/config/cluster-key.ts'
+import { checkKernels } from '../../builder/config/check-kernels.ts'
 import { loadConfig } from '../../builder/config/load-config.ts'
 import { editDistance, nearest } from '../../builder/config/nearest.ts'
 import { PlumpError } from '../../builder/errors.ts'
@@ -57,6 +58,17 @@ describe('plump.yaml', () => {
 
   test('everything that is wrong is told at once', () => {
     expect(complaint('name: A\nmneu: 1\nnics:\n  set: none\n').split('\n')).toHaveLength(3)
+  })
+
+  test('a default kernel that the image lacks is an error that names those it has', () => {
+    expect(() => checkKernels(defaults, ['debian'])).not.toThrow()
+    expect(() => checkKernels(plumpYamlSchema.parse({ kernels: { default: 'mine' } }), ['debian', 'rt'])).toThrow(
+      expect.objectContaining({ code: 'CONFIG', exitCode: 2, fix: expect.stringContaining('debian, rt') }),
+    )
+  })
+
+  test.each(['*-', 'name: *nobody\n'])('an alias without its anchor is an error of the file, not of ours: %j', (text) => {
+    expect(complaint(text)).toContain('plump.yaml: Unresolved alias')
   })
 
   test('whatever is in the file, the answer is a configuration or an error for its reader', () => {
