@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { staticAddressSchema } from './plump-yaml.ts'
+import { staticAddressSchema } from './static-address.ts'
 
 /** /etc/plump/node.json: what of plump.yaml the node needs to know. The cluster key is not in it; it lies beside it in cluster.key (mode 600). */
 export const nodeJsonSchema = z.object({

@@ -1,18 +1,9 @@
 import * as z from 'zod'
+import { staticAddressSchema } from './static-address.ts'
 
 /** plump.yaml, the one file a user edits. Every key has a default, so an empty file is a valid one. */
 
-const macAddress = z.string().regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i, 'a MAC address looks like 52:54:00:12:34:56')
-  .transform((mac) => mac.toLowerCase())
-const ipv4Cidr = z.string().refine((text) => z.cidrv4().safeParse(text).success, 'an address with its prefix looks like 192.168.1.20/24')
 const kernelName = z.string().regex(/^[A-Za-z0-9]{1,8}(\.[A-Za-z0-9]{1,3})?$/, 'a kernel name has up to 8 letters and digits, then at most one dot and 3 more (DOS 8.3)')
-
-export const staticAddressSchema = z.strictObject({
-  mac: macAddress.describe('the network card, by its MAC address'),
-  address: ipv4Cidr.describe('address with prefix length'),
-  gateway: z.ipv4().optional().describe('default gateway'),
-  dns: z.array(z.ipv4()).default([]).describe('name servers'),
-})
 
 export const plumpYamlSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/, 'up to 32 lower-case letters, digits and inner hyphens').default('plump')
@@ -58,4 +49,3 @@ export const plumpYamlSchema = z.strictObject({
 })
 
 export type PlumpYaml = z.output<typeof plumpYamlSchema>
-export type StaticAddress = z.output<typeof staticAddressSchema>

@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs'
-import type { StaticAddress } from '../../schema/plump-yaml.ts'
+import type { StaticAddress } from '../../schema/static-address.ts'
 import { readTextIfThere, writeAtomically } from '../os/files.ts'
 import { run } from '../os/run.ts'
 

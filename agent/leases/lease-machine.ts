@@ -1,5 +1,5 @@
 import type { Lease } from '../../schema/node-state.ts'
-import type { StaticAddress } from '../../schema/plump-yaml.ts'
+import type { StaticAddress } from '../../schema/static-address.ts'
 import { linkLocalCandidate } from './link-local.ts'
 
 /**
