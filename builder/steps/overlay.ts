@@ -1,15 +1,10 @@
-import { chmod, cp, lstat, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { chmod, cp, lstat, mkdir, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import Handlebars from 'handlebars'
 import { run } from '../os/run.ts'
 import { fileInputs } from '../pipeline/inputs.ts'
 import { pathsBelow } from '../pipeline/tree-digest.ts'
-import type { Build } from '../pipeline/build.ts'
 import type { Step } from '../pipeline/step.ts'
 import { unpackRoot } from './unpack-root.ts'
-
-/** Files of the root that depend on plump.yaml: template in templates/, path in the root, permission bits. */
-const RENDERED: readonly { template: string; path: string; mode: number }[] = []
 
 /** Folders of the root that hold nothing when the node starts; git keeps no empty ones. */
 const EMPTY_FOLDERS: readonly { path: string; mode: number }[] = [
@@ -28,15 +23,14 @@ const LINKS: readonly { path: string; target: string }[] = [
   { path: 'usr/bin/showmap', target: 'plump' },
 ]
 
-/** Everything in the root that no package brings: rootfs-overlay/, rendered templates, folders, busybox applets. Result: root/. */
+/** Everything in the root that no package brings: rootfs-overlay/, empty folders, links, busybox applets. Result: root/. */
 export const overlay: Step = {
   id: 'overlay',
   title: 'Lay our own files over the root',
   needs: [unpackRoot],
   codeUrl: import.meta.url,
   async inputs(build) {
-    const templates = RENDERED.map(({ template }) => join('templates', template))
-    return { ...(await fileInputs(build.paths.project, ['rootfs-overlay', ...templates])), config: RENDERED.length === 0 ? '' : JSON.stringify(templateValues(build)) }
+    return fileInputs(build.paths.project, ['rootfs-overlay'])
   },
   async run({ build, out, result }) {
     const root = join(out, 'root')
@@ -44,7 +38,6 @@ export const overlay: Step = {
     await makeFolders(root)
     await copyOverlay(join(build.paths.project, 'rootfs-overlay'), root)
     for (const path of PRIVATE_FILES) await chmod(join(root, path), 0o600)
-    await renderTemplates(build, root)
     for (const { path, target } of LINKS) await symlink(target, join(root, path))
     await linkApplets(root, join(result(unpackRoot), 'root'))
   },
@@ -67,20 +60,6 @@ async function copyOverlay(from: string, root: string): Promise<void> {
     }
     await cp(join(from, path), join(root, path), { verbatimSymlinks: true })
     if (stat.isFile()) await chmod(join(root, path), stat.mode & 0o100 ? 0o755 : 0o644)
-  }
-}
-
-function templateValues(build: Build): object {
-  const { name, cluster, network, console, ssh } = build.config
-  return { name, cluster, network, console, ssh, version: build.version }
-}
-
-async function renderTemplates(build: Build, root: string): Promise<void> {
-  for (const { template, path, mode } of RENDERED) {
-    const source = await readFile(join(build.paths.project, 'templates', template), 'utf8')
-    const render = Handlebars.compile(source, { noEscape: true, strict: true })
-    await mkdir(dirname(join(root, path)), { recursive: true })
-    await writeFile(join(root, path), render(templateValues(build)), { mode })
   }
 }
 
