@@ -144,6 +144,11 @@ export class LabNode {
     await this.#call({ verb: 'plugDisk', node: this.number, file: resolve(file) })
   }
 
+  /** Types on the node's keyboard (US layout, a line break is Enter), into the console that is in front. */
+  async type(text: string): Promise<void> {
+    await this.#call({ verb: 'type', node: this.number, text })
+  }
+
   /** Writes what is on the node's screen to a PNG file. */
   async screendump(file: string): Promise<void> {
     await this.#call({ verb: 'screendump', node: this.number, file: resolve(file) })

@@ -3,10 +3,12 @@ import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { EXIT, PlumpError } from '../errors.ts'
 import { chooseAccelerator } from './accelerator.ts'
 import { ExecChannel } from './exec-channel.ts'
 import { prepareFlash } from './firmware.ts'
+import { chordsOf, sendKeyArguments } from './keyboard.ts'
 import { addTap, macAddress, tapName } from './network.ts'
 import type { MachineConfig, Nic } from './options.ts'
 import { HOTPLUG_PORTS, isUsb, nicDeviceAdd, qemuArguments, type MachineNic } from './qemu-arguments.ts'
@@ -146,6 +148,16 @@ export class Machine {
     const id = `stick${this.#sticks++}`
     await qmp.execute('blockdev-add', { 'node-name': id, driver: 'raw', 'read-only': true, file: { driver: 'file', filename: file } })
     await qmp.execute('device_add', { driver: 'usb-storage', id: `${id}-device`, drive: id, bus: 'xhci.0', removable: true })
+  }
+
+  /** Types a text on the machine's keyboard, which writes to the screen that is in front. Throws PlumpError USAGE. */
+  async type(text: string): Promise<void> {
+    const { qmp } = this.running()
+    for (const chord of chordsOf(text)) {
+      const { parameters, pauseMs } = sendKeyArguments(chord)
+      await qmp.execute('send-key', parameters)
+      await delay(pauseMs)
+    }
   }
 
   async #attach(nic: WiredNic): Promise<void> {

@@ -38,6 +38,19 @@ test('cluster.key: ask builds an ISO without the key; the node asks, refuses a w
   })
 })
 
+test('the key typed at the screen: a wrong one is refused, the right one is taken', async () => {
+  const key = newKey()
+  const iso = await buildVariant('ask', 'cluster:\n  key: ask\n')
+  await withLab({ nodes: 1, medium: 'kernel', iso, append: `plump.key=${key}` }, async (lab) => {
+    const asking = await lab.add({ medium: 'kernel', iso })
+    await asking.waitForText(/plump: waiting for .*key/i)
+    await asking.waitForStage('address')
+    await asking.type('wrong\n')
+    await asking.type(`${key}\n`)
+    await asking.waitForStage('joined')
+  })
+})
+
 test('a file plump.key on a USB stick is taken', async () => {
   const key = newKey()
   const ask = await buildVariant('ask', 'cluster:\n  key: ask\n')
