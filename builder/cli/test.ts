@@ -42,7 +42,7 @@ export function registerTest(program: Command): void {
 
 async function test(project: (typeof PROJECTS)[number] | undefined, files: readonly string[], options: Options): Promise<void> {
   const signal = interruption()
-  await ensureTools(project === 'unit' ? 'build' : 'test', { signal })
+  await ensureTools('test', { signal })
   await rm(REPORTS, { recursive: true, force: true })
   await mkdir(REPORTS, { recursive: true })
   const checks = [

@@ -5,7 +5,6 @@ const TOOLS = {
   'mksquashfs': ['-version'],
   'xorriso': ['-version'],
   'mtools': ['--version'],
-  'zstd': ['--version'],
   'depmod': ['--version'],
   'modinfo': ['--version'],
   'grub-mkimage': ['--version'],
