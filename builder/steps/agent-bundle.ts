@@ -52,6 +52,8 @@ async function bundleProgram(build: Build, source: string, target: string): Prom
     absWorkingDir: build.paths.project,
     outfile: target,
     bundle: true,
+    // Paths of modules stand in the bundle: they must not depend on where a linked node_modules really is.
+    preserveSymlinks: true,
     platform: 'node',
     target: 'node24',
     // Node starts a CommonJS file without its loader for ES modules, which costs as much again as an empty start.
