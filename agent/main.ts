@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { uptime } from 'node:os'
-import { performance } from 'node:perf_hooks'
 import { nodeJsonSchema, type NodeJson } from '../schema/node-json.ts'
 import { formatWaitingLine } from '../schema/stage-line.ts'
 import { startApi } from './api/api.ts'
@@ -14,6 +13,7 @@ import { openLog } from './log.ts'
 import { submitClusterKey, waitForClusterKey } from './members/cluster-key.ts'
 import { startMembers } from './members/members.ts'
 import { startNics } from './nics/nics.ts'
+import { nowMs } from './os/clock.ts'
 import { kernelConsoles, writeToConsoles } from './os/consoles.ts'
 import { readTextIfThere, writeAtomically } from './os/files.ts'
 import { keepLogSmall } from './os/log-size.ts'
@@ -61,7 +61,7 @@ function openContext(config: NodeJson): AgentContext {
     printedBefore: () => JSON.parse(readTextIfThere(STAGE_MEMORY) ?? '[]') as string[],
     remember: (printed) => writeAtomically(STAGE_MEMORY, JSON.stringify(printed)),
   })
-  return { config, clusterKey: undefined, state, log: openLog('agent'), stage, nowMs: () => performance.now() }
+  return { config, clusterKey: undefined, state, log: openLog('agent'), stage, nowMs }
 }
 
 /** A line for people and tests: on every console and in the log. tty0, the screen, belongs to the status screen. */

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import * as z from 'zod'
 import { apiRequestSchema } from '../../schema/api.ts'
 import type { ApiAnswer, ApiError, ApiRequest } from '../../schema/api.ts'
-import { lineSplitter } from './line-splitter.ts'
+import { lineSplitter } from '../os/line-splitter.ts'
 import { NodeError } from './node-error.ts'
 
 export const REQUEST_LIMIT_BYTES = 8 * 1024

@@ -1,4 +1,4 @@
-import { open, stat } from 'node:fs/promises'
+import { promises } from 'node:fs'
 import { NodeError } from './node-error.ts'
 
 const TAIL_LIMIT_BYTES = 1024 * 1024
@@ -11,7 +11,7 @@ const FOLLOW_CHUNK_BYTES = 64 * 1024
  */
 export async function readLogTail(file: string, lines: number): Promise<{ lines: string[]; endBytes: number }> {
   try {
-    const { size } = await stat(file)
+    const { size } = await promises.stat(file)
     const start = Math.max(0, size - TAIL_LIMIT_BYTES)
     const text = await readRange(file, start, size - start)
     const endBytes = start + wholeLinesBytes(text)
@@ -30,7 +30,7 @@ export async function readLogTail(file: string, lines: number): Promise<{ lines:
 export async function followLog(file: string, fromBytes: number, signal: AbortSignal, emit: (lines: string[]) => void): Promise<void> {
   let offset = fromBytes
   while (!signal.aborted) {
-    const size = await stat(file).then((found) => found.size, () => 0)
+    const size = await promises.stat(file).then((found) => found.size, () => 0)
     if (size < offset) offset = 0
     if (size > offset) {
       const chunk = await readRange(file, offset, Math.min(size - offset, FOLLOW_CHUNK_BYTES)).catch(() => Buffer.alloc(0))
@@ -51,7 +51,7 @@ function wholeLinesBytes(text: Buffer): number {
 }
 
 async function readRange(file: string, start: number, length: number): Promise<Buffer> {
-  const handle = await open(file, 'r')
+  const handle = await promises.open(file, 'r')
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, start)
     return buffer.subarray(0, bytesRead)

@@ -1,5 +1,4 @@
-import { watch } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { promises, watch } from 'node:fs'
 import type { Lease } from '../../schema/node-state.ts'
 import { readTextIfThere, writeAtomically } from '../os/files.ts'
 import { processOfPidFile, signalProcess, startDetached } from '../os/processes.ts'
@@ -51,7 +50,7 @@ export function readLease(name: string): Lease | undefined {
 /** Forgets an interface that is gone; its next owner of the name starts afresh. */
 export async function forgetDhcp(name: string): Promise<void> {
   stopDhcp(name)
-  await Promise.all([leaseFile(name), pidFile(name), `${FOLDER}/${name}.set`].map((path) => rm(path, { force: true })))
+  await Promise.all([leaseFile(name), pidFile(name), `${FOLDER}/${name}.set`].map((path) => promises.rm(path, { force: true })))
 }
 
 /** Calls `onChange` with the interface whose lease file was written; gives the function that ends this. */

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Log } from '../log.ts'
 import { readTextIfThere, writeAtomically } from '../os/files.ts'
 import { processOfPidFile, signalProcess } from '../os/processes.ts'
+import { nowMs } from '../os/clock.ts'
 import { isSameService, serfConfigSchema, SERF_RPC, type SerfConfig } from './serf-config.ts'
 import { connectSerf, SerfRefused, type SerfRpc } from './serf-rpc.ts'
 
@@ -127,7 +128,7 @@ export class SerfService {
   }
 
   async #connect(wanted: SerfConfig): Promise<SerfRpc | undefined> {
-    const startMs = performance.now()
+    const startMs = nowMs()
     let told = false
     try {
       for (let tries = 1; !this.#stopped && this.#wanted && isSameService(this.#wanted, wanted); tries++) {
@@ -136,7 +137,7 @@ export class SerfService {
         } catch (error) {
           if (error instanceof SerfRefused && error.wrongKey) await this.#endStray()
         }
-        if (!told && performance.now() - startMs > SILENCE_TOLD_MS) {
+        if (!told && nowMs() - startMs > SILENCE_TOLD_MS) {
           told = true
           this.#events.silent(true)
         }

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { promises } from 'node:fs'
 import { namesIn, readTextIfThere } from '../os/files.ts'
 import { run } from '../os/run.ts'
 
@@ -36,7 +36,7 @@ export function phyModalias(phyId: number): string {
  */
 export async function probeAgain(pciAddresses: readonly string[]): Promise<void> {
   // Not the synchronous kind: the write returns when the driver's probe has ended, which can take seconds.
-  for (const address of pciAddresses) await writeFile('/sys/bus/pci/drivers_probe', address)
+  for (const address of pciAddresses) await promises.writeFile('/sys/bus/pci/drivers_probe', address)
 }
 
 /** Loads modules for aliases, each alias once for as long as its device is there. */

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
+import { lineSplitter } from '../os/line-splitter.ts'
 
 /** One kernel event, as far as the node is concerned. */
 export interface Uevent {
@@ -19,6 +19,8 @@ export function parseUevent(line: string): Uevent | undefined {
 }
 
 const RESTART_PAUSE_MS = 1_000
+/** The kernel's own limit for the variables of an event is 2 KiB (UEVENT_BUFFER_SIZE). */
+const EVENT_LIMIT_BYTES = 8 * 1024
 
 /**
  * Follows kernel events for as long as the agent runs. Node has no netlink sockets, so busybox's `uevent` listens and
@@ -31,9 +33,11 @@ export function followUevents(onEvent: (event: Uevent) => void, onTrouble: (mess
 
   const start = (): void => {
     const child = spawn('/usr/bin/busybox', ['uevent', '/usr/lib/plump/uevent-line'], { stdio: ['ignore', 'pipe', 'ignore'] })
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const event = parseUevent(line)
-      if (event) onEvent(event)
+    const split = lineSplitter(EVENT_LIMIT_BYTES)
+    child.stdout.on('data', (piece: Buffer) => {
+      const result = split(piece)
+      if (result.state === 'too-long') return void child.kill()
+      for (const event of result.lines.map(parseUevent)) if (event) onEvent(event)
     })
     child.once('error', (error) => onTrouble(`uevent: ${error.message}`))
     child.once('close', () => {
