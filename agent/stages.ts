@@ -30,12 +30,14 @@ export function openStages(state: StateStore, edges: StageEdges): StagePrinter {
   })
 
   return (stage, fields) => {
-    if (STAGES.indexOf(stage) > STAGES.indexOf(state.get('stage'))) state.set('stage', stage)
     const key = stageKey(stage, fields)
-    if (stage !== 'agent' && takenOver.delete(key)) return
-    edges.print(formatStageLine({ stage, seconds: edges.uptimeSeconds(), fields }))
-    printed.add(key)
-    edges.remember([...printed])
+    if (stage === 'agent' || !takenOver.delete(key)) {
+      edges.print(formatStageLine({ stage, seconds: edges.uptimeSeconds(), fields }))
+      printed.add(key)
+      edges.remember([...printed])
+    }
+    // Last: a watcher of the stage may reach the next one at once, and the lines must stand in their order.
+    if (STAGES.indexOf(stage) > STAGES.indexOf(state.get('stage'))) state.set('stage', stage)
   }
 }
 

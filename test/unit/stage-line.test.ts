@@ -51,6 +51,16 @@ describe('the consoles', () => {
     expect(state.get('stage')).toBe('ready')
   })
 
+  test('show the stages in their order when a watcher of one reaches the next at once (joined stood before ready)', () => {
+    const { state, lines, stage } = open()
+    state.watch('stage', (now) => {
+      if (now === 'ready') stage('joined', {})
+    })
+    stage('ready', {})
+    expect(lines).toEqual(['plump: ready t=5.00', 'plump: joined t=5.00'])
+    expect(state.get('stage')).toBe('joined')
+  })
+
   test('show of a restarted agent only that it started, and what is new', () => {
     const before = open()
     before.stage('agent', {})
