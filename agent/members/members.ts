@@ -24,6 +24,7 @@ const ADDRESS_GONE_MS = 3_000
 export interface MemberPaths {
   configFile: string
   pidFile: string
+  bell: string
   snapshotFile: string
   sysNetFolder: string
 }
@@ -31,6 +32,7 @@ export interface MemberPaths {
 const NODE_PATHS: MemberPaths = {
   configFile: '/run/plump/serf/serf.json',
   pidFile: '/run/plump/serf/serf.pid',
+  bell: '/run/plump/serf/bell',
   snapshotFile: '/run/plump/serf/snapshot',
   sysNetFolder: '/sys/class/net',
 }

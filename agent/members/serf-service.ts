@@ -1,3 +1,4 @@
+import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Log } from '../log.ts'
 import { readTextIfThere, writeAtomically } from '../os/files.ts'
@@ -19,6 +20,8 @@ export interface ServicePaths {
   /** serf.json, which init's serve-serf waits for. */
   configFile: string
   pidFile: string
+  /** The pipe at which serve-serf waits. */
+  bell: string
 }
 
 export interface ServiceEvents {
@@ -164,7 +167,21 @@ export class SerfService {
 
   #write(config: SerfConfig): void {
     const content = `${JSON.stringify(config, undefined, 2)}\n`
-    if (readTextIfThere(this.#paths.configFile) !== content) writeAtomically(this.#paths.configFile, content, 0o600)
+    if (readTextIfThere(this.#paths.configFile) === content) return
+    writeAtomically(this.#paths.configFile, content, 0o600)
+    ring(this.#paths.bell)
+  }
+}
+
+/** Wakes serve-serf, which waits at the bell while there is no configuration; when nobody waits, nobody needs to hear it. */
+function ring(bell: string): void {
+  try {
+    const pipe = openSync(bell, constants.O_WRONLY | constants.O_NONBLOCK)
+    writeSync(pipe, '\n')
+    closeSync(pipe)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'ENXIO' && code !== 'ENOENT') throw error
   }
 }
 
