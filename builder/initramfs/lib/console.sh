@@ -7,7 +7,7 @@ is_mounted() {
 # busybox's shell finds its own applets by /proc/self/exe, so the first ones need their full name.
 mount_kernel_file_systems() {
 	[ ! -d /proc/self ] || return
-	/bin/busybox mkdir -p /proc /sys /dev /run /root
+	/bin/busybox mkdir -p /proc /sys /dev /run /sysroot
 	/bin/busybox mount -t proc -o nosuid,nodev,noexec proc /proc
 	mount -t sysfs -o nosuid,nodev,noexec sysfs /sys
 	mount -t devtmpfs -o nosuid,mode=755 devtmpfs /dev
@@ -107,7 +107,7 @@ shell_on_consoles() {
 }
 
 begin_anew() {
-	for folder in /root/usr/lib/modules/* /root /run/plump/upper /run/plump/lower /run/plump/medium; do
+	for folder in /sysroot/usr/lib/modules/* /sysroot /run/plump/upper /run/plump/lower /run/plump/medium; do
 		! is_mounted "$folder" || umount "$folder"
 	done
 	exec /init

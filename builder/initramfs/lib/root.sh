@@ -8,7 +8,7 @@ mount_root() {
 	mount -t squashfs -o ro,loop "$MEDIUM/live/root.sqfs" /run/plump/lower || return
 	mount -t tmpfs -o mode=755,size=50% tmpfs /run/plump/upper || return
 	mkdir /run/plump/upper/data /run/plump/upper/work
-	mount -t overlay -o lowerdir=/run/plump/lower,upperdir=/run/plump/upper/data,workdir=/run/plump/upper/work,index=on,nfs_export=on plump /root
+	mount -t overlay -o lowerdir=/run/plump/lower,upperdir=/run/plump/upper/data,workdir=/run/plump/upper/work,index=on,nfs_export=on plump /sysroot
 }
 
 fill_root() {
@@ -17,13 +17,13 @@ fill_root() {
 	hint='the machine needs at least 192 MB of memory; if it has them, write the ISO again'
 	version=$(uname -r)
 	modules=/usr/lib/modules/$version
-	mkdir -p "/root$modules" "/root/etc/plump"
+	mkdir -p "/sysroot$modules" "/sysroot/etc/plump"
 	read -r kernel </lib/plump/kernel-name
-	mount -t squashfs -o ro,loop "$MEDIUM/kernels/$kernel/modules.sqfs" "/root$modules" || return
+	mount -t squashfs -o ro,loop "$MEDIUM/kernels/$kernel/modules.sqfs" "/sysroot$modules" || return
 	printf %s "$modules/firmware" >/sys/module/firmware_class/parameters/path
-	tar -xzf "$MEDIUM/live/agent.tar.gz" -C /root || return
-	cp "$MEDIUM/plump/node.json" /root/etc/plump/node.json || return
-	chmod 644 /root/etc/plump/node.json
+	tar -xzf "$MEDIUM/live/agent.tar.gz" -C /sysroot || return
+	cp "$MEDIUM/plump/node.json" /sysroot/etc/plump/node.json || return
+	chmod 644 /sysroot/etc/plump/node.json
 	copy_key
 }
 
@@ -31,15 +31,15 @@ copy_key() {
 	(
 		umask 077
 		if [ -n "$key" ]; then
-			echo "$key" >/root/etc/plump/cluster.key
+			echo "$key" >/sysroot/etc/plump/cluster.key
 		elif [ -f "$MEDIUM/plump/cluster.key" ]; then
-			cat "$MEDIUM/plump/cluster.key" >/root/etc/plump/cluster.key
+			cat "$MEDIUM/plump/cluster.key" >/sysroot/etc/plump/cluster.key
 		fi
 	)
 }
 
 # Full names: without /proc the shell does not find its own applets.
 enter_root() {
-	for folder in sys dev run proc; do /bin/busybox mount -o move "/$folder" "/root/$folder"; done
-	exec /bin/busybox switch_root /root /sbin/init
+	for folder in sys dev run proc; do /bin/busybox mount -o move "/$folder" "/sysroot/$folder"; done
+	exec /bin/busybox switch_root /sysroot /sbin/init
 }
