@@ -10,7 +10,7 @@ import { startFirewall } from './firewall/firewall.ts'
 import { startIdentity } from './identity/identity.ts'
 import { startLeases } from './leases/leases.ts'
 import { openLog } from './log.ts'
-import { submitClusterKey, waitForClusterKey } from './members/cluster-key.ts'
+import { keyAnswers, submitClusterKey, waitForClusterKey } from './members/cluster-key.ts'
 import { startMembers } from './members/members.ts'
 import { startNics } from './nics/nics.ts'
 import { nowMs } from './os/clock.ts'
@@ -32,13 +32,16 @@ function main(): void {
   const context = openContext(config)
   context.stage('agent', { version: config.version })
 
+  const api = startApi(context, { socketPath: API_SOCKET })
+  api.serve(keyAnswers(submitClusterKey))
+
   const running: Capability[] = [
     startFirewall(context),
     startNics(context),
     startLeases(context),
     startIdentity(context),
     startConsole(context),
-    startApi(context, { submitKey: submitClusterKey, socketPath: API_SOCKET }),
+    api,
     startSsh(context),
     { stop: keepLogSmall() },
   ]

@@ -1,3 +1,5 @@
+import type { ApiAnswers } from '../api/answers.ts'
+import { NodeError } from '../api/node-error.ts'
 import type { AgentContext } from '../capability.ts'
 import { readTextIfThere, writeAtomically } from '../os/files.ts'
 import { blockDevices, keyFileOn } from './key-media.ts'
@@ -43,6 +45,20 @@ export function submitClusterKey(text: string): { accepted: true } | { accepted:
   if (!takeTypedKey) return { accepted: false, why: 'this node has its cluster key already' }
   const reading = takeTypedKey(text)
   return reading.ok ? { accepted: true } : { accepted: false, why: reading.why }
+}
+
+/** Takes a typed cluster key over; gives the reason when it is none. */
+export type SubmitKey = typeof submitClusterKey
+
+/** What the API answers about the cluster key. Throws NodeError KEY_REFUSED. */
+export function keyAnswers(submit: SubmitKey): Pick<ApiAnswers, 'submit-key'> {
+  return {
+    'submit-key': ({ text }, send) => {
+      const verdict = submit(text)
+      if (!verdict.accepted) throw new NodeError('KEY_REFUSED', verdict.why, 'type the key again with plump key enter; ./plump key show on the build machine tells it')
+      send({ accepted: true })
+    },
+  }
 }
 
 function keyAtHand(paths: KeyPaths, onBad: (where: string, why: string) => void): { key: Uint8Array } | undefined {

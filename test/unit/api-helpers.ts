@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { startApi } from '../../agent/api/api.ts'
+import type { ApiAnswers } from '../../agent/api/answers.ts'
 import type { ApiOptions } from '../../agent/api/api.ts'
 import type { AgentContext } from '../../agent/capability.ts'
 import { openLog } from '../../agent/log.ts'
@@ -62,10 +63,11 @@ export function testAgent(): TestAgent {
   return { context, folder, socketPath: join(folder, 'agent.sock'), logFile }
 }
 
-/** The same with its API started and answering. */
-export async function listeningAgent(options: Partial<ApiOptions> = {}): Promise<TestAgent> {
+/** The same with its API started and answering, `answers` besides what it answers by itself. */
+export async function listeningAgent(answers: Partial<ApiAnswers> = {}, options: ApiOptions = {}): Promise<TestAgent> {
   const agent = testAgent()
-  const api = startApi(agent.context, { submitKey: () => ({ accepted: true }), socketPath: agent.socketPath, logFile: agent.logFile, ...options })
+  const api = startApi(agent.context, { socketPath: agent.socketPath, logFile: agent.logFile, ...options })
+  api.serve(answers)
   onTestFinished(() => api.stop())
   await untilAnswered(agent.socketPath)
   return agent

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
 import { startApi } from '../../agent/api/api.ts'
 import { REQUEST_LIMIT_BYTES } from '../../agent/api/client-connection.ts'
+import { keyAnswers } from '../../agent/members/cluster-key.ts'
 import { lineSplitter } from '../../agent/os/line-splitter.ts'
 import { parseProcFigures, readProcFigures } from '../../agent/api/proc-figures.ts'
 import { apiResultSchemas } from '../../schema/api.ts'
@@ -87,12 +88,12 @@ test('between two logs there are no lines, and the new one is followed', async (
 })
 
 test('a log that cannot be read is an error with its fix', async () => {
-  const { socketPath } = await listeningAgent({ logFile: '/proc/self/status/plump.log' })
+  const { socketPath } = await listeningAgent({}, { logFile: '/proc/self/status/plump.log' })
   expect(errorOf(await exchange(socketPath, '{"request":"log"}\n')).code).toBe('LOG_UNREADABLE')
 })
 
 test('a typed cluster key is handed on; one that is refused comes back with the reason', async () => {
-  const { socketPath, logFile } = await listeningAgent({ submitKey: (text) => (text === 'right' ? { accepted: true } : { accepted: false, why: `${text.length} characters are too few` }) })
+  const { socketPath, logFile } = await listeningAgent(keyAnswers((text) => (text === 'right' ? { accepted: true } : { accepted: false, why: `${text.length} characters are too few` })))
   expect(await exchange(socketPath, '{"request":"submit-key","text":"right"}\n')).toEqual([{ result: { accepted: true } }])
   const refused = errorOf(await exchange(socketPath, '{"request":"submit-key","text":"wrong"}\n'))
   expect(refused).toMatchObject({ code: 'KEY_REFUSED', message: '5 characters are too few' })
@@ -151,7 +152,7 @@ test('the socket file of a crashed agent is replaced', async () => {
   const crash = `require('node:net').createServer().listen(${JSON.stringify(socketPath)}, () => process.kill(process.pid, 'SIGKILL'))`
   spawnSync(process.execPath, ['-e', crash])
   expect(existsSync(socketPath)).toBe(true)
-  const api = startApi(context, { submitKey: () => ({ accepted: true }), socketPath })
+  const api = startApi(context, { socketPath })
   onTestFinished(() => api.stop())
   await untilAnswered(socketPath)
 })
@@ -159,7 +160,7 @@ test('the socket file of a crashed agent is replaced', async () => {
 test('while another agent answers, the second says so and leaves the socket alone', async () => {
   const first = await listeningAgent()
   const second = testAgent()
-  const api = startApi(second.context, { submitKey: () => ({ accepted: true }), socketPath: first.socketPath })
+  const api = startApi(second.context, { socketPath: first.socketPath })
   onTestFinished(() => api.stop())
   await until(() => second.context.state.get('waiting')['api'] !== undefined)
   first.context.state.set('leases', [dhcpLease])

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { build } from 'esbuild'
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
+import { keyAnswers } from '../../agent/members/cluster-key.ts'
 import { parseLogLine } from '../../agent/cli/log.ts'
 import { nearest } from '../../agent/cli/nearest.ts'
 import { formatReference } from '../../agent/cli/reference.ts'
@@ -105,7 +106,7 @@ test('plump log into a reader that ends early is no error', async () => {
 })
 
 test('plump key enter takes the first line of a pipe; a refused key is an error', async () => {
-  const { socketPath } = await listeningAgent({ submitKey: (text) => (text === 'c2VjcmV0' ? { accepted: true } : { accepted: false, why: 'this is not base64 of 32 bytes' }) })
+  const { socketPath } = await listeningAgent(keyAnswers((text) => (text === 'c2VjcmV0' ? { accepted: true } : { accepted: false, why: 'this is not base64 of 32 bytes' })))
   const good = await plump(['key', 'enter'], socketPath, 'c2VjcmV0\nmore\n')
   expect(good).toMatchObject({ exitCode: 0, stdout: 'the key was taken; plump status tells how the node goes on\n' })
   const bad = await plump(['key', 'enter'], socketPath, 'abc\n')
@@ -115,12 +116,10 @@ test('plump key enter takes the first line of a pipe; a refused key is an error'
 
 test('plump key enter on a terminal shows stars and asks again', async () => {
   const submitted: string[] = []
-  const { socketPath } = await listeningAgent({
-    submitKey: (text) => {
-      submitted.push(text)
-      return text === 'right' ? { accepted: true } : { accepted: false, why: 'too short' }
-    },
-  })
+  const { socketPath } = await listeningAgent(keyAnswers((text) => {
+    submitted.push(text)
+    return text === 'right' ? { accepted: true } : { accepted: false, why: 'too short' }
+  }))
   // script(1) gives it a terminal.
   const child = spawn('script', ['-qec', `"${process.execPath}" "${MAIN}" plump key enter`, '/dev/null'], { env: { ...process.env, PLUMP_SOCKET: socketPath } })
   onTestFinished(() => void child.kill('SIGKILL'))
