@@ -13,6 +13,7 @@ import { openLog } from './log.ts'
 import { keyAnswers, submitClusterKey, waitForClusterKey } from './members/cluster-key.ts'
 import { startMembers } from './members/members.ts'
 import { startNics } from './nics/nics.ts'
+import { startPeers } from './peers/peers.ts'
 import { nowMs } from './os/clock.ts'
 import { kernelConsoles, writeToConsoles } from './os/consoles.ts'
 import { readTextIfThere, writeAtomically } from './os/files.ts'
@@ -42,6 +43,7 @@ function main(): void {
     startIdentity(context),
     startConsole(context),
     api,
+    startPeers(context),
     startSsh(context),
     { stop: keepLogSmall() },
   ]

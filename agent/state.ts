@@ -15,6 +15,8 @@ export interface NodeState {
   discovered: readonly DiscoveredNode[]
   /** members: this node included once Serf runs. */
   members: readonly Member[]
+  /** mesh: this node's address in the mesh and those of the members that can be reached there. */
+  mesh: MeshState
   /** main: the last stage reached. */
   stage: Stage
   /** Each capability writes its own key (`leases`, `members`, …); undefined or absent = it waits for nothing. */
@@ -28,6 +30,10 @@ export interface Identity {
   name: string
 }
 
+export type MeshState =
+  | { state: 'down' }
+  | { state: 'up'; address: string; peers: readonly { id: NodeId; address: string }[] }
+
 export interface DiscoveredNode {
   address: string
   /** Whether it proved to hold the same cluster key; `stranger` nodes are only counted and told of on the console. */
@@ -39,7 +45,7 @@ type Listener<Key extends keyof NodeState> = (value: NodeState[Key], before: Nod
 
 /** Holds {@link NodeState} and tells watchers of changes, synchronously and in the order they registered. */
 export class StateStore {
-  #state: NodeState = { nics: [], leases: [], firewall: 'loading', identity: undefined, discovered: [], members: [], stage: 'root', waiting: {} }
+  #state: NodeState = { nics: [], leases: [], firewall: 'loading', identity: undefined, discovered: [], members: [], mesh: { state: 'down' }, stage: 'root', waiting: {} }
   #listeners = new Map<keyof NodeState, Set<(value: never, before: never) => void>>()
 
   get<Key extends keyof NodeState>(key: Key): NodeState[Key] {
