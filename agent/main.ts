@@ -12,6 +12,8 @@ import { startLeases } from './leases/leases.ts'
 import { openLog } from './log.ts'
 import { keyAnswers, submitClusterKey, waitForClusterKey } from './members/cluster-key.ts'
 import { startMembers } from './members/members.ts'
+import { startMesh } from './mesh/mesh.ts'
+import { meshKeys } from './mesh/mesh-key.ts'
 import { startNics } from './nics/nics.ts'
 import { startPeers } from './peers/peers.ts'
 import { nowMs } from './os/clock.ts'
@@ -54,7 +56,7 @@ function main(): void {
 
   void waitForClusterKey(context).then((key) => {
     context.clusterKey = key
-    running.push(startDiscovery(context), startMembers(context))
+    running.push(startDiscovery(context), startMembers(context, meshKeys().publicKey), startMesh(context))
   })
 }
 
@@ -86,18 +88,19 @@ function tellWhenReady({ state, stage }: AgentContext): void {
   })
 }
 
-/** The first other member is there. */
+/** The first other member is there, and the mesh to one that is works. */
 function tellWhenJoined({ state, stage }: AgentContext): void {
-  whenState(state, ['members', 'stage'], () => {
+  whenState(state, ['members', 'stage', 'mesh'], () => {
     const alive = state.get('members').filter((member) => member.state === 'alive')
-    if (state.get('stage') !== 'ready' || alive.length < 2) return false
+    const mesh = state.get('mesh')
+    if (state.get('stage') !== 'ready' || alive.length < 2 || mesh.state !== 'up' || !mesh.peers.some((peer) => peer.answered)) return false
     stage('joined', { members: String(alive.length) })
     return true
   })
 }
 
 /** Tries `attempt` at every change of the keys until it succeeds. */
-function whenState(state: StateStore, keys: readonly ('identity' | 'members' | 'firewall' | 'stage' | 'waiting')[], attempt: () => boolean): void {
+function whenState(state: StateStore, keys: readonly ('identity' | 'members' | 'firewall' | 'mesh' | 'stage' | 'waiting')[], attempt: () => boolean): void {
   let done = false
   for (const key of keys) {
     state.watch(key, () => {

@@ -15,7 +15,7 @@ export interface NodeState {
   discovered: readonly DiscoveredNode[]
   /** members: this node included once Serf runs. */
   members: readonly Member[]
-  /** mesh: this node's address in the mesh and those of the members that can be reached there. */
+  /** mesh: peers are the members it is set up for; `answered` once a packet has come back from there. */
   mesh: MeshState
   /** main: the last stage reached. */
   stage: Stage
@@ -32,7 +32,7 @@ export interface Identity {
 
 export type MeshState =
   | { state: 'down' }
-  | { state: 'up'; address: string; peers: readonly { id: NodeId; address: string }[] }
+  | { state: 'up'; address: string; peers: readonly { id: NodeId; address: string; answered: boolean }[] }
 
 export interface DiscoveredNode {
   address: string

@@ -45,6 +45,19 @@ export const announcementTxtSchema = z.object({
   f: z.string().regex(new RegExp(`^[0-9a-f]{${FINGERPRINT_BYTES * 2}}$`)),
 })
 
+/** An X25519 public key in base64. */
+const meshKey = z.string().regex(/^[A-Za-z0-9+/]{43}=$/)
+const MAX_NETWORKS = 4
+const network = z.string().regex(/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/).transform((text) => {
+  const [address = '', prefixLength = ''] = text.split('/')
+  return { address, prefixLength: Number(prefixLength) }
+}).pipe(z.object({ address: z.ipv4(), prefixLength: z.number().int().max(32) }))
+
+/** How members tell each other their networks in one tag; at most {@link MAX_NETWORKS}. */
+export function formatNetworksTag(networks: readonly { address: string; prefixLength: number }[]): string {
+  return networks.slice(0, MAX_NETWORKS).map(({ address, prefixLength }) => `${address}/${prefixLength}`).join(' ')
+}
+
 const tagNumber = z.string().regex(/^\d{1,12}$/).transform(Number)
 
 /** Tags of a Serf member: all text, together at most 512 bytes (a limit of memberlist). */
@@ -54,6 +67,10 @@ export const memberTagsSchema = z.object({
   cpus: tagNumber.pipe(z.number().int().positive()),
   /** Unix seconds at which this boot of the node took its first id; the younger of two nodes with one id gives way. */
   born: tagNumber,
+  /** Public key of the node's mesh interface. */
+  wg: meshKey.optional(),
+  /** The node's own addresses with their networks, as in `192.168.1.5/24 10.0.0.5/8`; the best endpoint is on one that both sides share. */
+  net: z.string().max(100).transform((text) => text.split(' ').filter((word) => word !== '')).pipe(z.array(network).max(MAX_NETWORKS)).optional(),
   v: z.literal('1'),
 })
 export type MemberTags = z.output<typeof memberTagsSchema>

@@ -46,6 +46,11 @@ export const memberSchema = z.object({
   addresses: z.array(z.ipv4()),
   state: z.enum(['alive', 'failed', 'left']),
   cpus: z.number().int().positive().optional(),
+  /** What it takes to reach it through the mesh: its public key there, and the networks it says it is on. */
+  mesh: z.object({
+    publicKey: z.string(),
+    networks: z.array(z.object({ address: z.ipv4(), prefixLength: z.number().int().min(0).max(32) })),
+  }).optional(),
   /** true for the node that answers. */
   self: z.boolean(),
 })

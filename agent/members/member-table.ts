@@ -30,6 +30,7 @@ export function memberTable(serfMembers: readonly SerfMember[], self: string): M
       addresses: addressesOf(entry, machines.get(entry.machine) ?? []),
       state: entry.state,
       cpus: entry.tags.cpus,
+      ...(entry.tags.wg === undefined ? {} : { mesh: { publicKey: entry.tags.wg, networks: entry.tags.net ?? [] } }),
       self: entry.machine === machineOf(self),
     }))
     .sort((one, other) => one.id - other.id || (one.name < other.name ? -1 : 1))

@@ -39,11 +39,11 @@ const NODE_PATHS: MemberPaths = {
 
 /**
  * Makes this node a member: has serf run under the node's `identity`, joins whom discovery hears, and writes `members`. It changes `identity` when
- * an older member has its id, or when another address is the one to be known by. `context.clusterKey` must be known; throws when it is not.
+ * an older member has its id, or when another address is the one to be known by. `meshKey` is this node's public key in the mesh. `context.clusterKey` must be known; throws when it is not.
  */
-export function startMembers(context: AgentContext, paths: MemberPaths = NODE_PATHS): Capability {
+export function startMembers(context: AgentContext, meshKey: string, paths: MemberPaths = NODE_PATHS): Capability {
   if (!context.clusterKey) throw new Error('members needs the cluster key; wait for it with waitForClusterKey()')
-  const membership = new Membership(context, context.clusterKey, paths)
+  const membership = new Membership(context, context.clusterKey, meshKey, paths)
   membership.start()
   return { stop: () => membership.stop() }
 }
@@ -51,6 +51,7 @@ export function startMembers(context: AgentContext, paths: MemberPaths = NODE_PA
 class Membership {
   readonly #context: AgentContext
   readonly #clusterKey: Uint8Array
+  readonly #meshKey: string
   readonly #paths: MemberPaths
   readonly #service: SerfService
   readonly #rejoin: Rejoin
@@ -64,10 +65,11 @@ class Membership {
   #refreshTimer: NodeJS.Timeout | undefined
   #addressTimer: NodeJS.Timeout | undefined
 
-  constructor(context: AgentContext, clusterKey: Uint8Array, paths: MemberPaths) {
+  constructor(context: AgentContext, clusterKey: Uint8Array, meshKey: string, paths: MemberPaths) {
     const log = context.log.named('members')
     this.#context = context
     this.#clusterKey = clusterKey
+    this.#meshKey = meshKey
     this.#paths = paths
     this.#rejoin = new Rejoin(context.config.cluster.seeds)
     this.#joiner = new Joiner(this.#rejoin, log, () => context.nowMs())
@@ -137,7 +139,7 @@ class Membership {
       machine: self.machine,
       address,
       clusterKey: this.#clusterKey,
-      tags: tagsOf(self, id, name),
+      tags: tagsOf(self, id, name, this.#meshKey, this.#context.state.get('leases')),
       snapshotFile: this.#paths.snapshotFile,
       rpcKey: this.#config?.advertise === address ? this.#config.rpc_auth : randomBytes(18).toString('base64url'),
     })

@@ -176,9 +176,10 @@ describe('the address to be known by', () => {
 
 describe('serf.json', () => {
   const clusterKey = new Uint8Array(32).fill(7)
+  const MESH_KEY = `${'k'.repeat(43)}=`
   const born = { machine: '525400123456', born: 1_700_000_000, cpus: 4 }
   const settings: SerfSettings = {
-    machine: born.machine, address: '10.0.0.5', clusterKey, tags: tagsOf(born, 5, 'plump-0005'), snapshotFile: '/run/plump/serf/snapshot', rpcKey: 'secret',
+    machine: born.machine, address: '10.0.0.5', clusterKey, tags: tagsOf(born, 5, 'plump-0005', MESH_KEY, []), snapshotFile: '/run/plump/serf/snapshot', rpcKey: 'secret',
   }
 
   test('encrypts with 32 bytes that are not the cluster key', () => {
@@ -214,9 +215,12 @@ describe('serf.json', () => {
   test('tags fit into what memberlist carries and read back as they were', () => {
     fc.assert(fc.property(fc.integer({ min: 1, max: 65534 }), fc.integer({ min: 1, max: 4096 }), (id, cpus) => {
       const name = `${'n'.repeat(32)}-ffff`
-      const tags = tagsOf({ ...born, cpus }, id, name)
+      const leases = Array.from({ length: 6 }, (_, card): Lease => ({ interface: `eth${card}`, kind: 'dhcp', address: `255.255.255.1${card}0`, prefixLength: 24, dns: [], ntp: [] }))
+      const tags = tagsOf({ ...born, cpus }, id, name, MESH_KEY, leases)
       expect(JSON.stringify(tags).length).toBeLessThan(512)
-      expect(memberTagsSchema.parse(tags)).toEqual({ id, name, cpus, born: born.born, v: '1' })
+      expect(memberTagsSchema.parse(tags)).toEqual({
+        id, name, cpus, born: born.born, wg: MESH_KEY, net: leases.slice(0, 4).map(({ address, prefixLength }) => ({ address, prefixLength })), v: '1',
+      })
     }))
   })
 

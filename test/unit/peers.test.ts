@@ -21,7 +21,7 @@ async function threeNodes(): Promise<readonly Peers[]> {
     context.state.set('identity', { id: index + 1, address, name: `node-${index + 1}` })
     const peers = startPeers(context, { port: PORT })
     onTestFinished(() => peers.stop())
-    const others = ADDRESSES.map((other, place) => ({ id: place + 1, address: other })).filter((other) => other.address !== address && (index === 2 || other.id !== 3))
+    const others = ADDRESSES.map((other, place) => ({ id: place + 1, address: other, answered: true })).filter((other) => other.address !== address && (index === 2 || other.id !== 3))
     context.state.set('mesh', { state: 'up', address, peers: others })
     return peers
   })
