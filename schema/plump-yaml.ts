@@ -3,7 +3,11 @@ import { staticAddressSchema } from './static-address.ts'
 
 /** plump.yaml, the one file a user edits. Every key has a default, so an empty file is a valid one. */
 
-const kernelName = z.string().regex(/^[A-Za-z0-9]{1,8}(\.[A-Za-z0-9]{1,3})?$/, 'a kernel name has up to 8 letters and digits, then at most one dot and 3 more (DOS 8.3)')
+/** DOS 8.3, as the folders of kernels are named since PlumpOS. */
+export const KERNEL_NAME = /^[A-Za-z0-9]{1,8}(\.[A-Za-z0-9]{1,3})?$/
+const kernelName = z.string().regex(KERNEL_NAME, 'a kernel name has up to 8 letters and digits, then at most one dot and 3 more (DOS 8.3)')
+
+const kernelWords = z.string().max(1024)
 
 export const plumpYamlSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/, 'up to 32 lower-case letters, digits and inner hyphens').default('plump')
@@ -15,7 +19,11 @@ export const plumpYamlSchema = z.strictObject({
   }).prefault({}),
   kernels: z.strictObject({
     default: kernelName.default('debian').describe('the kernel the menu starts by itself'),
-    arguments: z.string().max(1024).default('').describe('added to the command line of every kernel'),
+    arguments: kernelWords.default('').describe('added to the command line of every kernel'),
+    folder: z.string().min(1).optional().describe('folder of your own kernels, relative to this file; default: kernels/ of the checkout'),
+    byName: z.record(kernelName, z.strictObject({
+      arguments: kernelWords.default('').describe('added to the command line of this kernel, after those of every kernel'),
+    })).default({}).describe('what holds for one kernel only, by its name'),
   }).prefault({}),
   nics: z.strictObject({
     set: z.union([z.enum(['pc', 'wired']), z.array(z.string().min(1)).min(1)]).default('wired')

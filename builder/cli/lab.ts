@@ -22,6 +22,7 @@ interface NodeFlags extends LabFlag {
   nic?: string
   iso?: string
   append?: string
+  kernel?: string
   wait: boolean
   limit: number
 }
@@ -90,6 +91,8 @@ function registerNodeVerbs(nodeVerb: (name: string, description: string) => Comm
   nodeVerb('screen', "Save what is on a node's screen.")
     .argument('<file>', 'a PNG file')
     .action(async (number: number, file: string, flags: LabFlag) => (await nodeOf(number, flags)).screendump(file))
+  nodeVerb('eject', 'Take the CD out of a node, or pull the USB disk it was started from.')
+    .action(async (number: number, flags: LabFlag) => (await nodeOf(number, flags)).eject())
   nodeVerb('stick', 'Plug a disk image into a running node as a USB stick.')
     .argument('<file>', 'the image; it is only read')
     .action(async (number: number, file: string, flags: LabFlag) => (await nodeOf(number, flags)).plugDisk(file))
@@ -103,6 +106,7 @@ function nodeOptions(command: Command): Command {
     .addOption(new Option('--medium <kind>', 'the ISO as CD or as USB disk, or its kernel directly (default: cd)').choices(MEDIA))
     .option('--nic <models>', 'network cards: MODEL[@NETWORK|@none],… with any model QEMU has (default: virtio-net-pci)')
     .option('--iso <file>', 'the ISO to boot (default: the newest in final/)')
+    .option('--kernel <name>', 'which kernel of the ISO (medium kernel only; default: debian)')
     .option('--append <text>', 'more kernel arguments (medium kernel only)')
     .option('--no-wait', 'return as soon as the machines are on')
     .option('--limit <seconds>', 'how long to wait for a node to be ready', whole, 300)
@@ -142,6 +146,7 @@ function fromFlags(flags: NodeFlags): NodeOptions {
     ...(flags.nic === undefined ? {} : { nics: flags.nic }),
     ...(flags.iso === undefined ? {} : { iso: flags.iso }),
     ...(flags.append === undefined ? {} : { append: flags.append }),
+    ...(flags.kernel === undefined ? {} : { kernel: flags.kernel }),
   }
 }
 

@@ -4,6 +4,8 @@ import { plumpYamlSchema } from '../../schema/plump-yaml.ts'
 interface JsonSchema {
   properties?: Record<string, JsonSchema>
   items?: JsonSchema
+  /** What every value of a record is. */
+  additionalProperties?: JsonSchema | false
 }
 
 /** plump.yaml's schema as a JSON Schema, for editors; schema/plump.schema.json holds its text. */
@@ -14,6 +16,6 @@ export function plumpJsonSchema(): object {
 /** The keys that may stand at a place of plump.yaml, as in `['network', 'static', '0']`. */
 export function knownKeysAt(path: readonly string[]): string[] {
   let schema: JsonSchema | undefined = plumpJsonSchema()
-  for (const part of path) schema = schema?.properties?.[part] ?? (/^\d+$/.test(part) ? schema?.items : undefined)
+  for (const part of path) schema = schema?.properties?.[part] ?? (/^\d+$/.test(part) ? schema?.items : schema?.additionalProperties || undefined)
   return Object.keys(schema?.properties ?? {})
 }

@@ -28,7 +28,7 @@ export interface MenuKernel {
 export function makeBootMenu(config: PlumpYaml, kernels: readonly MenuKernel[], imageId: string, version: string): BootMenu {
   const title = (kernel: MenuKernel) => `${config.menu.title} ${version} (${kernel.name} ${kernel.version})`
   const entries = kernels.map((kernel) => ({
-    id: kernel.name, title: title(kernel), kernel: kernel.name, arguments: kernelArguments(config, imageId),
+    id: kernel.name, title: title(kernel), kernel: kernel.name, arguments: kernelArguments(config, kernel.name, imageId),
   }))
   const first = entries.find(({ id }) => id === config.kernels.default)
   const checking = first === undefined ? [] : [{
@@ -42,10 +42,10 @@ export function makeBootMenu(config: PlumpYaml, kernels: readonly MenuKernel[], 
   }
 }
 
-/** The kernel command line of an image: the last console is the one that gets the kernel's own output from user space. */
-export function kernelArguments(config: PlumpYaml, imageId: string): string {
+/** The command line of one kernel of an image: the last console is the one that gets the kernel's own output from user space. */
+export function kernelArguments(config: PlumpYaml, kernelName: string, imageId: string): string {
   const { port, speed } = config.console.serial
-  const added = config.kernels.arguments.split(/\s+/).filter((word) => word !== '')
+  const added = [config.kernels.arguments, config.kernels.byName[kernelName]?.arguments ?? ''].join(' ').split(/\s+/).filter((word) => word !== '')
   return ['quiet', 'console=tty0', `console=ttyS${port},${speed}`, `plump.image=${imageId}`, ...added].join(' ')
 }
 

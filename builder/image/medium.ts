@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { DEBIAN_KERNEL } from '../kernel/kernels.ts'
 import { fileSha256, pathsBelow } from '../pipeline/tree-digest.ts'
 
 /** A file of the medium: where it goes, relative to its top, and where it is on the build machine. */
@@ -12,19 +11,20 @@ export interface MediumFile {
 
 /** The result folders of the steps that make the large files of a medium. */
 export interface LargeFileFolders {
-  kernel: string
-  initramfs: string
-  modules: string
+  kernels: readonly { name: string; kernel: string; initramfs: string; modules: string }[]
+  firmware: string
   root: string
   agent: string
 }
 
 export function largeFiles(folders: LargeFileFolders): MediumFile[] {
-  const kernelFolder = `kernels/${DEBIAN_KERNEL}`
   return [
-    { path: `${kernelFolder}/bzImage`, source: join(folders.kernel, DEBIAN_KERNEL, 'bzImage') },
-    { path: `${kernelFolder}/initrd`, source: join(folders.initramfs, DEBIAN_KERNEL, 'initrd') },
-    { path: `${kernelFolder}/modules.sqfs`, source: join(folders.modules, DEBIAN_KERNEL, 'modules.sqfs') },
+    ...folders.kernels.flatMap(({ name, kernel, initramfs, modules }) => [
+      { path: `kernels/${name}/bzImage`, source: join(kernel, 'bzImage') },
+      { path: `kernels/${name}/initrd`, source: join(initramfs, 'initrd') },
+      { path: `kernels/${name}/modules.sqfs`, source: join(modules, 'modules.sqfs') },
+    ]),
+    { path: 'live/firmware.sqfs', source: join(folders.firmware, 'firmware.sqfs') },
     { path: 'live/root.sqfs', source: join(folders.root, 'root.sqfs') },
     { path: 'live/agent.tar.gz', source: join(folders.agent, 'agent.tar.gz') },
   ]

@@ -1,6 +1,16 @@
 import { dirname, matchesGlob, posix } from 'node:path'
 import { canonicalName, type ModuleInfo } from './module-info.ts'
 
+/** What one module may ask for. */
+export type FirmwareWish = Pick<ModuleInfo, 'name' | 'firmware'>
+
+/** The wishes of several kernels as one list, by module: sorted, each name once. */
+export function mergeWishes(wishes: readonly FirmwareWish[]): FirmwareWish[] {
+  const merged = new Map<string, Set<string>>()
+  for (const { name, firmware } of wishes) merged.set(name, new Set([...merged.get(name) ?? [], ...firmware]))
+  return [...merged].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([name, firmware]) => ({ name, firmware: [...firmware].toSorted() }))
+}
+
 /** What the firmware packages hold: regular files, and links with their targets as written. Paths are relative to /usr/lib/firmware. */
 export interface FirmwareStock {
   /** With the ending the stored file has beside its name: none, `.xz` or `.zst`. */
@@ -38,7 +48,7 @@ const SUPERSEDED: readonly RegExp[] = [/^bnx2x\/.*-7\.13\.15\.0\.fw$/]
  * The firmware the modules ask for, by name or glob: files, and every link on the way to one. modinfo is not complete (see
  * {@link FIRMWARE_OVERRIDES}) and names files of cards that were never sold; what no package has is listed, not an error.
  */
-export function selectFirmware(modules: readonly Pick<ModuleInfo, 'name' | 'firmware'>[], stock: FirmwareStock): FirmwareSelection {
+export function selectFirmware(modules: readonly FirmwareWish[], stock: FirmwareStock): FirmwareSelection {
   const paths = [...stock.files.keys(), ...stock.links.keys()]
   const files = new Set<string>()
   const links = new Map<string, FirmwareLink>()

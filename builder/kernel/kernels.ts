@@ -3,9 +3,6 @@ import { join } from 'node:path'
 import { PlumpError } from '../errors.ts'
 import type { KernelModules } from './module-info.ts'
 
-/** The kernel every image has: Debian's signed one, under this name in /kernels of the ISO and in the boot menu. */
-export const DEBIAN_KERNEL = 'debian'
-
 /** Finds the kernel package in a folder of packages: `linux-image-6.12.117+deb13-amd64.deb`; the metapackage has no version in its name. */
 export function kernelPackageOf(packageFiles: readonly string[]): { file: string; version: string } {
   const found = packageFiles.flatMap((file) => {
@@ -30,9 +27,8 @@ export interface UnpackedKernel {
   modulesFolder: string
 }
 
-/** Reads the result of the step `kernel` for the kernel of that name. */
-export async function readUnpackedKernel(resultFolder: string, name: string): Promise<UnpackedKernel> {
-  const folder = join(resultFolder, name)
+/** Reads the result of the step `kernel`. */
+export async function readUnpackedKernel(folder: string): Promise<UnpackedKernel> {
   const [version, modules] = await Promise.all(['version', 'modules.json'].map((file) => readFile(join(folder, file), 'utf8')))
   return { version: (version ?? '').trim(), kernel: JSON.parse(modules ?? '') as KernelModules, modulesFolder: join(folder, 'modules') }
 }

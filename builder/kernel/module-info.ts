@@ -15,6 +15,8 @@ export interface ModuleInfo {
   firmware: string[]
   /** Aliases that are plain names, such as `crypto-crc32c` or `fs-iso9660`; the ones of devices stay in modules.alias. */
   aliases: string[]
+  /** Whether it carries a signature; one locked down by Secure Boot loads no other. */
+  signed: boolean
 }
 
 /** The modules of one kernel, and what is built into it. */
@@ -53,7 +55,7 @@ export function parseModinfo(text: string, treeFolder: string): ModuleInfo[] {
     const value = match?.[2] ?? ''
     if (field === 'filename') {
       const path = value.startsWith(`${treeFolder}/`) ? value.slice(treeFolder.length + 1) : value
-      current = { name: moduleNameOf(path), path, depends: [], softdepPre: [], softdepPost: [], weakdep: [], firmware: [], aliases: [] }
+      current = { name: moduleNameOf(path), path, depends: [], softdepPre: [], softdepPost: [], weakdep: [], firmware: [], aliases: [], signed: false }
       modules.push(current)
     } else if (current && field !== undefined) {
       addField(current, field, value)
@@ -67,6 +69,7 @@ function addField(module: ModuleInfo, field: string, value: string): void {
   else if (field === 'firmware') module.firmware.push(value)
   else if (field === 'alias' && !/[:*?[]/.test(value)) module.aliases.push(value)
   else if (field === 'weakdep') module.weakdep.push(...words(value))
+  else if (field === 'signer' || field === 'signature') module.signed = true
   else if (field === 'softdep') addSoftdep(module, words(value))
 }
 

@@ -1,3 +1,5 @@
+import { promisify } from 'node:util'
+import { zstdDecompress } from 'node:zlib'
 import { constants, copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { run } from '../os/run.ts'
@@ -7,19 +9,24 @@ import { checkAgainstDepmod, formatModulesDep, sortModulesAlias } from './module
 /** What busybox modprobe reads; depmod's other files (the .bin indexes of kmod, modules.symbols, modules.devname …) are left out. */
 const READ_BY_BUSYBOX = new Set(['kernel', 'modules.dep', 'modules.alias', 'modules.builtin'])
 
+const unpackZstd = promisify(zstdDecompress)
+const ZSTD = /\.ko\.zst$/
+
 /**
  * Makes `folder`, to become /usr/lib/modules/VERSION, with the modules of a closure and the indexes busybox modprobe reads.
  * depmod runs on these modules only; its modules.dep is checked against the closure and then replaced by one with the softdeps.
+ * Modules in .zst are unpacked, for busybox modprobe cannot read them.
  */
 export async function writeModuleTree(
-  closure: ModuleClosure, sourceTree: string, folder: string, version: string, signal: AbortSignal,
+  asBuilt: ModuleClosure, sourceTree: string, folder: string, version: string, signal: AbortSignal,
 ): Promise<void> {
+  const closure = { ...asBuilt, modules: asBuilt.modules.map((module) => ({ ...module, path: module.path.replace(ZSTD, '.ko') })) }
   // depmod insists on a tree at BASE/lib/modules/VERSION.
   const base = `${folder}.depmod`
   const tree = join(base, 'lib/modules', version)
   await Promise.all([...new Set(closure.modules.map((module) => dirname(module.path)))].map((path) => mkdir(join(tree, path), { recursive: true })))
-  const files = [...closure.modules.map((module) => module.path), 'modules.order', 'modules.builtin', 'modules.builtin.modinfo']
-  await Promise.all(files.map((path) => copyFile(join(sourceTree, path), join(tree, path), constants.COPYFILE_FICLONE)))
+  const files = [...asBuilt.modules.map((module) => module.path), 'modules.order', 'modules.builtin', 'modules.builtin.modinfo']
+  await Promise.all(files.map((path) => takeFile(join(sourceTree, path), join(tree, path))))
   await run('depmod', ['-b', base, version], { signal })
   checkAgainstDepmod(closure, await readFile(join(tree, 'modules.dep'), 'utf8'))
   await writeFile(join(tree, 'modules.dep'), formatModulesDep(closure))
@@ -33,6 +40,11 @@ export async function writeModuleTree(
   await rm(base, { recursive: true })
 }
 
+async function takeFile(from: string, to: string): Promise<void> {
+  if (ZSTD.test(from)) await writeFile(to.replace(ZSTD, '.ko'), await unpackZstd(await readFile(from)))
+  else await copyFile(from, to, constants.COPYFILE_FICLONE)
+}
+
 /**
  * busybox modprobe loads the last match first, depmod writes the one to prefer first: of two drivers for a USB card that would be
  * cdc_subset, which makes up a MAC address, instead of cdc_ether.
@@ -41,10 +53,13 @@ function reverseLines(text: string): string {
   return `${text.trimEnd().split('\n').toReversed().join('\n')}\n`
 }
 
-/** Replaces every NAME.ko.xz of a module tree by NAME.ko, also in modules.dep. */
+/** Replaces every NAME.ko.xz and NAME.ko.gz of a module tree by NAME.ko, also in modules.dep. */
 export async function decompressModules(folder: string, signal: AbortSignal): Promise<void> {
-  const files = (await readdir(folder, { recursive: true })).filter((path) => path.endsWith('.ko.xz'))
-  await run('xz', ['-d', ...files.map((path) => join(folder, path))], { signal })
+  const files = await readdir(folder, { recursive: true })
+  for (const [ending, program] of [['.ko.xz', 'xz'], ['.ko.gz', 'gzip']] as const) {
+    const packed = files.filter((path) => path.endsWith(ending)).map((path) => join(folder, path))
+    if (packed.length > 0) await run(program, ['-d', ...packed], { signal })
+  }
   const index = join(folder, 'modules.dep')
-  await writeFile(index, (await readFile(index, 'utf8')).replaceAll(/\.ko\.xz\b/g, '.ko'))
+  await writeFile(index, (await readFile(index, 'utf8')).replaceAll(/\.ko\.(?:xz|gz)\b/g, '.ko'))
 }

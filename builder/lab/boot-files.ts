@@ -12,8 +12,8 @@ const CONSOLES = 'console=tty0 console=ttyS0,115200'
 /** Fills in what the caller left open and finds the files to boot. `folder` takes what has to be read out of an ISO. Throws PlumpError. */
 export async function resolveMachine(options: NodeOptions, folder: string): Promise<MachineConfig> {
   const medium = options.medium ?? 'cd'
-  if (medium !== 'kernel' && (options.append !== undefined || options.kernelFiles !== undefined)) {
-    throw usage('--append needs --medium kernel: with other media the boot menu has the kernel command line', 'add --medium kernel')
+  if (medium !== 'kernel' && [options.append, options.kernel, options.kernelFiles].some((option) => option !== undefined)) {
+    throw usage('--append and --kernel need --medium kernel: with other media the boot menu has kernels and command line', 'add --medium kernel')
   }
   return {
     memoryMiB: options.memoryMiB ?? DEFAULT_MEMORY_MIB,
@@ -28,7 +28,7 @@ async function kernelMedium(options: NodeOptions, folder: string): Promise<Mediu
   const append = (...words: (string | undefined)[]): string => [CONSOLES, ...words].filter((word) => word !== undefined && word !== '').join(' ')
   if (options.kernelFiles && options.iso === undefined) return { kind: 'kernel', ...options.kernelFiles, append: append(options.append) }
   const iso = await findIso(options.iso)
-  const files = await readBootFiles(iso, folder)
+  const files = await readBootFiles(iso, options.kernel ?? 'debian', folder)
   return {
     kind: 'kernel', iso, kernel: options.kernelFiles?.kernel ?? files.kernel, initrd: options.kernelFiles?.initrd ?? files.initrd,
     append: append(`plump.image=${files.imageId}`, options.append),
@@ -53,17 +53,19 @@ async function newestIso(): Promise<string | undefined> {
   return isos.toSorted((one, other) => other.changedMs - one.changedMs)[0]?.file
 }
 
-/** Kernel, initrd and image id out of an ISO; read once per lab and ISO. */
-async function readBootFiles(iso: string, folder: string): Promise<{ kernel: string; initrd: string; imageId: string }> {
+/** A kernel, its initrd and the image id out of an ISO; read once per lab and ISO. Throws NO_KERNEL. */
+async function readBootFiles(iso: string, kernel: string, folder: string): Promise<{ kernel: string; initrd: string; imageId: string }> {
   const { ino, mtimeMs } = await stat(iso)
-  const target = join(folder, `boot-${ino}-${Math.floor(mtimeMs)}`)
+  const target = join(folder, `boot-${ino}-${Math.floor(mtimeMs)}-${kernel}`)
   const files = { kernel: join(target, 'bzImage'), initrd: join(target, 'initrd'), imageId: join(target, 'image-id') }
   if (!existsSync(files.imageId)) {
     await mkdir(target, { recursive: true, mode: 0o700 })
     await run('xorriso', [
       '-osirrox', 'on', '-indev', iso,
-      '-extract', '/kernels/debian/bzImage', files.kernel, '-extract', '/kernels/debian/initrd', files.initrd, '-extract', '/plump/image-id', files.imageId,
-    ], { limitSeconds: 120 })
+      '-extract', `/kernels/${kernel}/bzImage`, files.kernel, '-extract', `/kernels/${kernel}/initrd`, files.initrd, '-extract', '/plump/image-id', files.imageId,
+    ], { limitSeconds: 120 }).catch((error: unknown) => {
+      throw new PlumpError('NO_KERNEL', `${iso} has no kernel "${kernel}" that could be read`, { fix: './plump inspect ISO lists its kernels', exitCode: EXIT.usage, cause: error })
+    })
   }
   return { ...files, imageId: (await readFile(files.imageId, 'utf8')).trim() }
 }

@@ -144,6 +144,11 @@ export class LabNode {
     await this.#call({ verb: 'plugDisk', node: this.number, file: resolve(file) })
   }
 
+  /** Takes the CD out of the drive, or pulls the USB disk the node was started from. Throws HELD when the node has the disc locked in. */
+  async eject(): Promise<void> {
+    await this.#call({ verb: 'eject', node: this.number })
+  }
+
   /** Types on the node's keyboard (US layout, a line break is Enter), into the console that is in front. */
   async type(text: string): Promise<void> {
     await this.#call({ verb: 'type', node: this.number, text })

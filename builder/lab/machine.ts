@@ -11,7 +11,7 @@ import { prepareFlash } from './firmware.ts'
 import { chordsOf, sendKeyArguments } from './keyboard.ts'
 import { addTap, macAddress, tapName } from './network.ts'
 import type { MachineConfig, Nic } from './options.ts'
-import { HOTPLUG_PORTS, isUsb, nicDeviceAdd, qemuArguments, type MachineNic } from './qemu-arguments.ts'
+import { HOTPLUG_PORTS, isUsb, MEDIUM_DEVICE, nicDeviceAdd, qemuArguments, type MachineNic } from './qemu-arguments.ts'
 import { Qmp } from './qmp.ts'
 import { connectWhenThere } from './sockets.ts'
 
@@ -148,6 +148,20 @@ export class Machine {
     const id = `stick${this.#sticks++}`
     await qmp.execute('blockdev-add', { 'node-name': id, driver: 'raw', 'read-only': true, file: { driver: 'file', filename: file } })
     await qmp.execute('device_add', { driver: 'usb-storage', id: `${id}-device`, drive: id, bus: 'xhci.0', removable: true })
+  }
+
+  /**
+   * Takes the boot medium away: the disc, by the button of its drive, which does nothing while the system has the drive locked; or the
+   * USB disk, which nothing can hold. Throws PlumpError HELD.
+   */
+  async eject(): Promise<void> {
+    const { qmp } = this.running()
+    const { kind } = this.config.medium
+    if (kind === 'kernel') throw new PlumpError('NO_MEDIUM', `node ${this.number} was started without a medium that could be taken out`, { fix: 'start it with --medium cd or disk' })
+    if (kind === 'disk') return void (await qmp.execute('device_del', { id: MEDIUM_DEVICE }))
+    await qmp.execute('eject', { id: MEDIUM_DEVICE }).catch((error: unknown) => {
+      throw new PlumpError('HELD', `node ${this.number} has its disc locked in the drive`, { fix: 'start it with the entry "copy to RAM" of the boot menu', exitCode: EXIT.bootOrTestFailed, cause: error })
+    })
   }
 
   /** Types a text on the machine's keyboard, which writes to the screen that is in front. Throws PlumpError USAGE. */

@@ -57,6 +57,8 @@ export interface NodeOptions {
   iso?: string
   /** Added to the kernel command line; medium `kernel` only. */
   append?: string
+  /** Which kernel of the ISO; medium `kernel` only, for the others have the boot menu. Default: debian. */
+  kernel?: string
   /** Boots these files instead of those in the ISO (netboot files, trial kernels); medium `kernel` only. */
   kernelFiles?: { kernel: string; initrd: string }
 }

@@ -3,6 +3,9 @@ import type { MachineConfig } from './options.ts'
 /** Root ports that are kept free for network cards plugged in later. */
 export const HOTPLUG_PORTS = ['hot0', 'hot1', 'hot2', 'hot3'] as const
 
+/** The drive or stick that a node boots from. */
+export const MEDIUM_DEVICE = 'boot-medium'
+
 /** A network card as the machine has it. */
 export interface MachineNic {
   /** Device name inside QEMU, as in `nic0`. */
@@ -94,12 +97,12 @@ function medium(config: MachineConfig): string[] {
   const { medium: boot } = config
   switch (boot.kind) {
     case 'cd':
-      return ['-drive', `if=none,id=medium,media=cdrom,readonly=on,format=raw,file=${escape(boot.iso)}`, '-device', 'ide-cd,drive=medium,bus=ide.0,bootindex=0']
+      return ['-drive', `if=none,id=medium,media=cdrom,readonly=on,format=raw,file=${escape(boot.iso)}`, '-device', `ide-cd,id=${MEDIUM_DEVICE},drive=medium,bus=ide.0,bootindex=0`]
     case 'disk':
       // A stick can be written to; snapshot=on sends what the guest writes to a file that is deleted as soon as it is open.
       return [
         '-drive', `if=none,id=medium,snapshot=on,format=raw,file=${escape(boot.iso)}`,
-        '-device', 'qemu-xhci,id=stick-port', '-device', 'usb-storage,drive=medium,bus=stick-port.0,removable=on,bootindex=0',
+        '-device', 'qemu-xhci,id=stick-port', '-device', `usb-storage,id=${MEDIUM_DEVICE},drive=medium,bus=stick-port.0,removable=on,bootindex=0`,
       ]
     case 'kernel':
       return [

@@ -11,6 +11,7 @@ const TOOLS = {
   'dpkg-deb': ['--version'],
   'xz': ['--version'],
   'strip': ['--version'],
+  'tar': ['--version'],
 } as const
 export type Tool = keyof typeof TOOLS
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ensureTools } from '../doctor/ensure-tools.ts'
 import { buildRecord } from '../record/build-record.ts'
-import { STEPS } from '../steps/index.ts'
+import { recipe } from '../steps/index.ts'
 import { iso } from '../steps/iso.ts'
 import { netboot } from '../steps/netboot.ts'
 import { record } from '../steps/record.ts'
@@ -23,7 +23,7 @@ export async function buildIso(options: BuildOptions & { useCache: boolean }): P
   const secondsSoFar = (): number => Math.round(performance.now() - startedMs) / 1000
   const build = await openBuild(options)
   await ensureTools('build', { signal: options.signal })
-  return runBuild(build, STEPS, { useCache: options.useCache }, async (results) => {
+  return runBuild(build, recipe(build.kernels), { useCache: options.useCache }, async (results) => {
     const [isoResult, netbootResult, recordResult] = await Promise.all([results.verified(iso), results.verified(netboot), results.verified(record)])
     const bytesByCause = JSON.parse(await readFile(join(recordResult.folder, 'bytes.json'), 'utf8')) as Record<string, number>
     const published = await publish(build, {

@@ -6,6 +6,8 @@ export interface Build {
   /** plump.yaml with all defaults filled in. */
   config: PlumpYaml
   version: string
+  /** Names of the kernels of the image, Debian's first. */
+  kernels: readonly string[]
   paths: {
     /** The checkout: rootfs-overlay, templates, agent … */
     project: string
@@ -14,6 +16,8 @@ export interface Build {
     /** `$XDG_CACHE_HOME/plump`: downloads, shared by all checkouts. */
     downloads: string
     final: string
+    /** Kernels of the user's own, a folder each. */
+    kernels: string
   }
   /** Trades size for time: lower compression. */
   fast: boolean

@@ -14,12 +14,13 @@ const STEPS_AT_ONCE = availableParallelism() + 1
  * parallel. The first failure stops the programs of all others; nothing but finished results stays behind.
  */
 export async function execute(build: Build, targets: readonly Step[], options: { useCache: boolean }): Promise<Results> {
-  const steps = inOrder(targets)
+  const { kernels } = build
+  const steps = inOrder(targets, kernels)
   build.emit({ type: 'build-started', steps: steps.map(({ id, title }) => ({ id, title })) })
   const failure = new AbortController()
   const guarded: Build = { ...build, signal: AbortSignal.any([build.signal, failure.signal]) }
   const results = new Results(guarded, options.useCache)
-  const chains = chainSeconds(steps, await expectedSeconds(build, steps))
+  const chains = chainSeconds(steps, await expectedSeconds(build, steps), kernels)
   const waiting = new Set(steps)
   const running = new Set<Promise<void>>()
   const done = new Set<Step>()
@@ -39,7 +40,7 @@ export async function execute(build: Build, targets: readonly Step[], options: {
 
   while (waiting.size + running.size > 0) {
     if (firstError || build.signal.aborted) waiting.clear()
-    for (const step of readySteps(waiting, done, chains)) {
+    for (const step of readySteps(waiting, done, chains, kernels)) {
       if (running.size < STEPS_AT_ONCE) start(step)
     }
     if (running.size > 0) await Promise.race(running)

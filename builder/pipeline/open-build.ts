@@ -1,11 +1,13 @@
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { checkKernels } from '../config/check-kernels.ts'
 import { clusterKeyFor } from '../config/cluster-key.ts'
 import { readConfig } from '../config/read-config.ts'
-import { DEBIAN_KERNEL } from '../kernel/kernels.ts'
+import { DEBIAN_KERNEL } from '../kernel/kernel-names.ts'
+import { findOwnKernels } from '../kernel/own-kernels.ts'
 import { epochSeconds, plumpVersion, PROJECT_FOLDER } from '../version.ts'
 import type { Build } from './build.ts'
+import type { PlumpYaml } from '../../schema/plump-yaml.ts'
 import type { BuildEvent } from '../../schema/build-event.ts'
 
 export interface BuildOptions {
@@ -27,15 +29,19 @@ export async function openBuild(options: BuildOptions): Promise<Build> {
   // Results hold permission bits, so the user's umask must not reach them.
   process.umask(0o022)
   const config = await readConfig(options.configFile)
-  checkKernels(config, [DEBIAN_KERNEL])
+  const kernelsFolder = ownKernelsFolder(config, options.configFile)
+  const kernels = [DEBIAN_KERNEL, ...await findOwnKernels(kernelsFolder)]
+  checkKernels(config, kernels)
   return {
     config,
     version: plumpVersion(),
+    kernels,
     paths: {
       project: PROJECT_FOLDER,
       cache: join(PROJECT_FOLDER, '.cache'),
       downloads: downloadsFolder(),
       final: resolve(options.outFolder ?? join(PROJECT_FOLDER, 'final')),
+      kernels: kernelsFolder,
     },
     fast: options.fast,
     refresh: options.refresh,
@@ -44,6 +50,12 @@ export async function openBuild(options: BuildOptions): Promise<Build> {
     signal: options.signal,
     emit: options.emit,
   }
+}
+
+/** Where the user's own kernels lie: `kernels.folder`, relative to the file that says it, else kernels/ of the checkout. */
+export function ownKernelsFolder(config: PlumpYaml, configFile: string | undefined): string {
+  const { folder } = config.kernels
+  return folder === undefined ? join(PROJECT_FOLDER, 'kernels') : resolve(dirname(configFile ?? join(PROJECT_FOLDER, 'plump.yaml')), folder)
 }
 
 /** `$XDG_CACHE_HOME/plump`, shared by all checkouts of the user. */

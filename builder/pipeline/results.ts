@@ -4,7 +4,7 @@ import * as cache from './cache.ts'
 import { codeInputs } from './code-hash.ts'
 import { changedInputs, summarizeReasons } from './reasons.ts'
 import type { Build } from './build.ts'
-import type { Inputs, Step, StepWork } from './step.ts'
+import { needsOf, type Inputs, type Step, type StepWork } from './step.ts'
 
 export interface StepResult {
   step: Step
@@ -39,14 +39,15 @@ export class Results {
 
   /** The result of a step, whose needs must have theirs. */
   async get(step: Step): Promise<StepResult> {
+    const needs = needsOf(step, this.#build.kernels)
     for (;;) {
       const inputs = await allInputs(this.#build, step, (need) => this.#known(need).digest)
       const hash = cache.inputsHash(step.id, inputs)
       const entry = this.#useCache ? await cache.readEntry(this.#build.paths.cache, step.id, hash) : undefined
       if (entry) return this.#reuse(step, hash, entry)
-      const before = step.needs.map((need) => this.#known(need).digest)
-      await Promise.all(step.needs.map((need) => this.#verify(need)))
-      const unchanged = step.needs.every((need, index) => this.#known(need).digest === before[index])
+      const before = needs.map((need) => this.#known(need).digest)
+      await Promise.all(needs.map((need) => this.#verify(need)))
+      const unchanged = needs.every((need, index) => this.#known(need).digest === before[index])
       if (unchanged) return this.#make(step, hash, inputs)
     }
   }
@@ -70,7 +71,7 @@ export class Results {
     if (await cache.isIntact(this.#build.paths.cache, step.id, hash, { digest, inputs, seconds })) return
     this.#build.emit({ type: 'warning', step: step.id, message: `the cached result of ${step.id} is damaged; it is made again` })
     await cache.discardEntry(this.#build.paths.cache, step.id, hash)
-    await Promise.all(step.needs.map((need) => this.#verify(need)))
+    await Promise.all(needsOf(step, this.#build.kernels).map((need) => this.#verify(need)))
     await this.#make(step, hash, inputs, 'the cached result was damaged')
   }
 
@@ -111,12 +112,13 @@ export class Results {
   }
 
   #stepWork(step: Step, out: string): StepWork {
-    const { emit } = this.#build
+    const { emit, kernels } = this.#build
+    const needs = needsOf(step, kernels)
     return {
       build: this.#build,
       out,
       result: (needed) => {
-        if (!step.needs.includes(needed)) throw new Error(`step ${step.id} uses the result of ${needed.id} without needing it`)
+        if (!needs.includes(needed)) throw new Error(`step ${step.id} uses the result of ${needed.id} without needing it`)
         return this.#known(needed).folder
       },
       progress: (text, done, total) => emit({
@@ -148,5 +150,5 @@ function noSpace(error: unknown, folder: string): PlumpError | undefined {
 /** Everything that can change a step's result: what it says itself, its code, and the contents of what it needs. */
 export async function allInputs(build: Build, step: Step, digestOf: (need: Step) => string): Promise<Inputs> {
   const [own, code] = await Promise.all([step.inputs(build), codeInputs(step.codeUrl, build.paths.project)])
-  return { ...own, ...code, ...Object.fromEntries(step.needs.map((need) => [`result ${need.id}`, digestOf(need)])) }
+  return { ...own, ...code, ...Object.fromEntries(needsOf(step, build.kernels).map((need) => [`result ${need.id}`, digestOf(need)])) }
 }

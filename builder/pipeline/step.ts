@@ -12,11 +12,31 @@ export interface Step {
   /** What a user reads in the progress list. */
   title: string
   needs: readonly Step[]
+  /** What it needs besides, of each kernel of the image; only for a step that brings the kernels together. */
+  needsOfKernel?(name: string): readonly Step[]
   /** Names and values (or hashes) of all other inputs: configuration keys, project files, tool versions, the epoch. */
   inputs(build: Build): Promise<Inputs>
   run(work: StepWork): Promise<void>
   /** Where the code is: `import.meta.url` of the step's file. */
   codeUrl: string
+}
+
+/** All steps whose results a step needs in an image with these kernels. */
+export function needsOf(step: Step, kernels: readonly string[]): readonly Step[] {
+  return [...step.needs, ...kernels.flatMap((name) => step.needsOfKernel?.(name) ?? [])]
+}
+
+/**
+ * A step there is once for each kernel: `make` is called once a name, so that asking again gives the same step. Its id ends in the name, so
+ * that each kernel has a place of its own in the cache.
+ */
+export function perKernel(make: (name: string) => Step): (name: string) => Step {
+  const made = new Map<string, Step>()
+  return (name) => {
+    const step = made.get(name) ?? make(name)
+    made.set(name, step)
+    return step
+  }
 }
 
 /** Values are printed by `./plump plan` when they differ from the cached ones, so secrets go in as hashes. */

@@ -2,7 +2,7 @@ import * as cache from '../pipeline/cache.ts'
 import { changedInputs } from '../pipeline/reasons.ts'
 import { allInputs } from '../pipeline/results.ts'
 import type { Build } from '../pipeline/build.ts'
-import type { Step } from '../pipeline/step.ts'
+import { needsOf, type Step } from '../pipeline/step.ts'
 
 /** What the cache will do for one step. */
 export interface StepForecast {
@@ -28,7 +28,7 @@ async function forecastStep(build: Build, step: Step, digests: Map<Step, string>
   const { id, title } = step
   const folder = build.paths.cache
   const latest = await cache.latestEntry(folder, id)
-  const unknown = step.needs.filter((need) => !digests.has(need))
+  const unknown = needsOf(step, build.kernels).filter((need) => !digests.has(need))
   // What is not known yet is taken to be as it was, to see whether there are other reasons.
   const inputs = await allInputs(build, step, (need) => digests.get(need) ?? latest?.inputs[`result ${need.id}`] ?? '')
   const entry = unknown.length === 0 ? await cache.readEntry(folder, id, cache.inputsHash(id, inputs)) : undefined

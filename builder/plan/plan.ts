@@ -2,21 +2,23 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { packageListSchema, type PackageRecord } from '../debian/package-record.ts'
 import { ROOT_PACKAGES } from '../debian/root-packages.ts'
-import { DEBIAN_KERNEL } from '../kernel/kernels.ts'
 import { inOrder } from '../pipeline/schedule.ts'
 import { runBuild } from '../pipeline/run-build.ts'
-import { STEPS } from '../steps/index.ts'
+import { recipe } from '../steps/index.ts'
+import { firmware, type FirmwareReport } from '../steps/firmware.ts'
 import { kernel } from '../steps/kernel.ts'
 import { nicModules, type NicReport } from '../steps/nic-modules.ts'
 import { nodeRuntime } from '../steps/node-runtime.ts'
 import { resolvePackages } from '../steps/resolve-packages.ts'
 import { forecast, type StepForecast } from './cache-forecast.ts'
 import type { Build } from '../pipeline/build.ts'
+import type { Step } from '../pipeline/step.ts'
 
 export interface Plan {
   version: string
   packages: (Pick<PackageRecord, 'name' | 'version' | 'use' | 'component' | 'sizeBytes'> & { why?: string })[]
-  nics: NicReport
+  kernels: (Pick<NicReport, 'kernel' | 'modules'> & { name: string })[]
+  nics: FirmwareReport
   /** About how many bytes of the ISO each cause will take. */
   expectedBytes: Record<string, number>
   steps: StepForecast[]
@@ -24,31 +26,39 @@ export interface Plan {
 
 /** What part of its size each takes in the ISO, measured with zstd level 19 and 1 MiB blocks; modules are compressed already. */
 const PACKED = { node: 0.31, modules: 0.95, packages: 0.77 }
-/** Initramfs, EFI and BIOS boot loaders, agent and the file system itself (measured). */
-const FIXED_BYTES = { 'initramfs': 2_900_000, 'boot loaders': 3_600_000, 'agent': 100_000, 'file system': 200_000 }
+/** The initramfs of a kernel (measured). */
+const INITRAMFS_BYTES = 2_900_000
+/** EFI and BIOS boot loaders, agent and the file system itself (measured). */
+const FIXED_BYTES = { 'boot loaders': 3_600_000, 'agent': 100_000, 'file system': 200_000 }
 
 /**
  * Finds out what a build would do. What the answer needs is made and kept: package lists, packages, and the choice of modules, all of
  * which the build needs as well.
  */
 export async function makePlan(build: Build): Promise<Plan> {
-  return runBuild(build, [resolvePackages, nodeRuntime, nicModules], { useCache: true }, async (results) => {
-    const folder = async (step: typeof nicModules): Promise<string> => (await results.verified(step)).folder
+  return runBuild(build, [resolvePackages, nodeRuntime, firmware, ...build.kernels.map(nicModules)], { useCache: true }, async (results) => {
+    const folder = async (step: Step): Promise<string> => (await results.verified(step)).folder
     const packages = packageListSchema.parse(JSON.parse(await readFile(join(await folder(resolvePackages), 'packages.json'), 'utf8')))
-    const chosen = join(await folder(nicModules), DEBIAN_KERNEL)
+    const kernelBytes = async (name: string): Promise<number> => (
+      await bytesOf(join(await folder(kernel(name)), 'bzImage')) + Math.round(PACKED.modules * await bytesOf(join(await folder(nicModules(name)), 'modules'))) + INITRAMFS_BYTES
+    )
     const rootBytes = packages.filter(({ use }) => use === 'root').reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
     return {
       version: build.version,
       packages: packages.map(({ name, version, use, component, sizeBytes }) => ({ name, version, use, component, sizeBytes, ...whyOf(name) })),
-      nics: JSON.parse(await readFile(join(chosen, 'report.json'), 'utf8')) as NicReport,
+      kernels: await Promise.all(build.kernels.map(async (name) => {
+        const report = JSON.parse(await readFile(join(await folder(nicModules(name)), 'report.json'), 'utf8')) as NicReport
+        return { name, kernel: report.kernel, modules: report.modules }
+      })),
+      nics: JSON.parse(await readFile(join(await folder(firmware), 'report.json'), 'utf8')) as FirmwareReport,
       expectedBytes: {
-        'kernel': await bytesOf(join(await folder(kernel), DEBIAN_KERNEL, 'bzImage')),
-        'modules and firmware': Math.round(PACKED.modules * (await bytesOf(join(chosen, 'modules')))),
+        ...Object.fromEntries(await Promise.all(build.kernels.map(async (name) => [`kernel ${name}`, await kernelBytes(name)] as const))),
+        'firmware': await bytesOf(join(await folder(firmware), 'firmware.sqfs')),
         'node': Math.round(PACKED.node * (await bytesOf(join(await folder(nodeRuntime), 'root')))),
         'packages of the root': Math.round(PACKED.packages * rootBytes),
         ...FIXED_BYTES,
       },
-      steps: await forecast(build, inOrder(STEPS)),
+      steps: await forecast(build, inOrder(recipe(build.kernels), build.kernels)),
     }
   })
 }

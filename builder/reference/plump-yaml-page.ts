@@ -10,6 +10,8 @@ interface JsonSchema {
   anyOf?: JsonSchema[]
   items?: JsonSchema
   properties?: Record<string, JsonSchema>
+  /** What every value of a record is. */
+  additionalProperties?: JsonSchema | false
 }
 
 /** docs/reference/plump-yaml.md, generated from the schema so that it cannot say anything else. */
@@ -33,6 +35,8 @@ function keysOf(schema: JsonSchema, prefix: string): { path: string; key: JsonSc
   return Object.entries(schema.properties ?? {}).flatMap(([name, key]) => {
     const path = `${prefix}${name}`
     if (key.properties) return keysOf(key, `${path}.`)
+    const each = key.additionalProperties || undefined
+    if (each?.properties && key.default !== undefined) return [{ path, key }, ...keysOf(each, `${path}.NAME.`)]
     if (key.items?.properties) return [{ path, key }, ...keysOf(key.items, `${path}[].`)]
     return [{ path, key }]
   })
@@ -43,6 +47,7 @@ function typeOf(key: JsonSchema): string {
   if (key.const !== undefined) return `\`${JSON.stringify(key.const)}\``
   if (key.anyOf) return key.anyOf.map(typeOf).join(', ')
   if (key.type === 'array') return `list of ${key.items?.properties ? 'entries' : key.items ? typeOf(key.items) : 'values'}`
+  if (key.additionalProperties && !key.properties) return 'entries by name'
   return key.type ?? 'text'
 }
 

@@ -5,12 +5,12 @@ import { makeBiosImage } from '../image/grub-bios.ts'
 import { imageId } from '../image/image-id.ts'
 import { describeFiles, describeText, formatManifest, largeFiles } from '../image/medium.ts'
 import { nodeJson } from '../image/node-json.ts'
-import { DEBIAN_KERNEL } from '../kernel/kernels.ts'
 import { toolVersions } from '../os/tool-version.ts'
 import { fileInputs, secretInput } from '../pipeline/inputs.ts'
 import type { Build } from '../pipeline/build.ts'
 import type { Step } from '../pipeline/step.ts'
 import { agentBundle } from './agent-bundle.ts'
+import { firmware } from './firmware.ts'
 import { initramfs } from './initramfs.ts'
 import { kernel } from './kernel.ts'
 import { modulesSquashfs } from './modules-squashfs.ts'
@@ -25,7 +25,8 @@ const TEMPLATE = 'templates/grub.cfg.hbs'
 export const bootMenu: Step = {
   id: 'boot-menu',
   title: 'Write the boot menu and the image\'s settings',
-  needs: [kernel, initramfs, modulesSquashfs, rootSquashfs, agentBundle],
+  needs: [firmware, rootSquashfs, agentBundle],
+  needsOfKernel: (name) => [kernel(name), initramfs(name), modulesSquashfs(name)],
   codeUrl: import.meta.url,
   inputs: async (build) => ({
     ...await fileInputs(build.paths.project, [TEMPLATE]),
@@ -37,14 +38,19 @@ export const bootMenu: Step = {
   async run({ build, out, result }) {
     const { config, version } = build
     const files = await describeFiles(largeFiles({
-      kernel: result(kernel), initramfs: result(initramfs), modules: result(modulesSquashfs), root: result(rootSquashfs), agent: result(agentBundle),
+      kernels: build.kernels.map((name) => ({ name, kernel: result(kernel(name)), initramfs: result(initramfs(name)), modules: result(modulesSquashfs(name)) })),
+      firmware: result(firmware),
+      root: result(rootSquashfs),
+      agent: result(agentBundle),
     }))
     const id = imageId({
       ...Object.fromEntries(files.map(({ path, sha256 }) => [path, sha256])),
       settings: JSON.stringify(settings(build)), version, key: secretInput(build.clusterKey),
     })
-    const kernelVersion = (await readFile(join(result(kernel), DEBIAN_KERNEL, 'version'), 'utf8')).trim()
-    const menu = makeBootMenu(config, [{ name: DEBIAN_KERNEL, version: kernelVersion }], id, version)
+    const kernels = await Promise.all(build.kernels.map(async (name) => ({
+      name, version: (await readFile(join(result(kernel(name)), 'version'), 'utf8')).trim(),
+    })))
+    const menu = makeBootMenu(config, kernels, id, version)
     const texts = new Map([
       ['boot/grub/grub.cfg', renderBootMenu(await readFile(join(build.paths.project, TEMPLATE), 'utf8'), menu)],
       ['plump/image-id', `${id}\n`],
@@ -63,6 +69,8 @@ export const bootMenu: Step = {
 }
 
 function settings({ config }: Build): object {
-  const { name, kernels, cluster, network, console, ssh, menu } = config
+  const { name, cluster, network, console, ssh, menu } = config
+  // Where kernels lie on the build machine is no matter of the image.
+  const { folder: _, ...kernels } = config.kernels
   return { name, kernels, cluster, network, console, ssh, menu }
 }

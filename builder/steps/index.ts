@@ -4,6 +4,8 @@ import { bootMenu } from './boot-menu.ts'
 import { checkRoot } from './check-root.ts'
 import { esp } from './esp.ts'
 import { fetchPackages } from './fetch-packages.ts'
+import { firmware } from './firmware.ts'
+import { firmwareWishes } from './firmware-wishes.ts'
 import { initramfs } from './initramfs.ts'
 import { iso } from './iso.ts'
 import { kernel } from './kernel.ts'
@@ -19,25 +21,29 @@ import { rootSquashfs } from './root-squashfs.ts'
 import { unpackRoot } from './unpack-root.ts'
 import { weighRoot } from './weigh-root.ts'
 
-/** The build, as one recipe: what it does, in the order in which it reads best; the needs of the steps decide what waits for what. */
-export const STEPS: readonly Step[] = [
-  resolvePackages,
-  fetchPackages,
-  unpackRoot,
-  overlay,
-  nodeRuntime,
-  checkRoot,
-  agentBundle,
-  kernel,
-  nicModules,
-  modulesSquashfs,
-  rootSquashfs,
-  initramfs,
-  bootMenu,
-  esp,
-  iso,
-  netboot,
-  licences,
-  weighRoot,
-  record,
-]
+/**
+ * The build of an image with these kernels, as one recipe: what it does, in the order in which it reads best; the needs of the steps decide
+ * what waits for what.
+ */
+export function recipe(kernels: readonly string[]): readonly Step[] {
+  return [
+    resolvePackages,
+    fetchPackages,
+    unpackRoot,
+    overlay,
+    nodeRuntime,
+    checkRoot,
+    agentBundle,
+    ...kernels.flatMap((name) => [kernel(name), nicModules(name), modulesSquashfs(name), initramfs(name)]),
+    firmwareWishes,
+    firmware,
+    rootSquashfs,
+    bootMenu,
+    esp,
+    iso,
+    netboot,
+    licences,
+    weighRoot,
+    record,
+  ]
+}

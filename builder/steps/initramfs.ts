@@ -1,18 +1,18 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { constants, zstdCompress } from 'node:zlib'
 import { encodeCpio } from '../image/cpio.ts'
 import { initramfsEntries } from '../image/initramfs-entries.ts'
-import { DEBIAN_KERNEL, readUnpackedKernel } from '../kernel/kernels.ts'
+import { readUnpackedKernel } from '../kernel/kernels.ts'
 import { moduleClosure } from '../kernel/module-closure.ts'
 import { decompressModules, writeModuleTree } from '../kernel/module-tree.ts'
 import { INITRAMFS_MODULES } from '../kernel/node-modules.ts'
 import { run } from '../os/run.ts'
 import { toolVersions } from '../os/tool-version.ts'
 import { fileInputs } from '../pipeline/inputs.ts'
-import type { Step } from '../pipeline/step.ts'
+import { perKernel } from '../pipeline/step.ts'
 import { fetchPackages } from './fetch-packages.ts'
 import { kernel } from './kernel.ts'
 
@@ -20,11 +20,11 @@ const compress = promisify(zstdCompress)
 const SCRIPTS = 'builder/initramfs'
 const LEVEL = { small: 19, fast: 3 }
 
-/** busybox, the scripts of builder/initramfs and the drivers a medium may need. Result: debian/initrd. */
-export const initramfs: Step = {
-  id: 'initramfs',
-  title: 'Make the initramfs',
-  needs: [fetchPackages, kernel],
+/** busybox, the scripts of builder/initramfs and the drivers of one kernel that a medium may need. Result: initrd. */
+export const initramfs = perKernel((name) => ({
+  id: `initramfs-${name}`,
+  title: `Make the initramfs of ${name}`,
+  needs: [fetchPackages, kernel(name)],
   codeUrl: import.meta.url,
   inputs: async (build) => ({
     ...await fileInputs(build.paths.project, [SCRIPTS]),
@@ -34,7 +34,7 @@ export const initramfs: Step = {
     ...await toolVersions('dpkg-deb', 'depmod', 'xz'),
   }),
   async run({ build, out, result }) {
-    const unpacked = await readUnpackedKernel(result(kernel), DEBIAN_KERNEL)
+    const unpacked = await readUnpackedKernel(result(kernel(name)))
     const scratch = await mkdtemp(join(tmpdir(), 'plump-initramfs-'))
     try {
       const tree = join(scratch, 'modules')
@@ -47,13 +47,12 @@ export const initramfs: Step = {
         scripts: join(build.paths.project, SCRIPTS),
         modules: tree,
         version: unpacked.version,
-        kernelName: DEBIAN_KERNEL,
+        kernelName: name,
       }), build.epochSeconds)
       const level = build.fast ? LEVEL.fast : LEVEL.small
-      await mkdir(join(out, DEBIAN_KERNEL))
-      await writeFile(join(out, DEBIAN_KERNEL, 'initrd'), await compress(archive, { params: { [constants.ZSTD_c_compressionLevel]: level } }))
+      await writeFile(join(out, 'initrd'), await compress(archive, { params: { [constants.ZSTD_c_compressionLevel]: level } }))
     } finally {
       await rm(scratch, { recursive: true, force: true })
     }
   },
-}
+}))

@@ -10,6 +10,7 @@ import type { Step } from '../pipeline/step.ts'
 import { agentBundle } from './agent-bundle.ts'
 import { bootMenu } from './boot-menu.ts'
 import { esp } from './esp.ts'
+import { firmware } from './firmware.ts'
 import { initramfs } from './initramfs.ts'
 import { kernel } from './kernel.ts'
 import { modulesSquashfs } from './modules-squashfs.ts'
@@ -19,7 +20,8 @@ import { rootSquashfs } from './root-squashfs.ts'
 export const iso: Step = {
   id: 'iso',
   title: 'Write the ISO',
-  needs: [kernel, initramfs, modulesSquashfs, rootSquashfs, agentBundle, bootMenu, esp],
+  needs: [firmware, rootSquashfs, agentBundle, bootMenu, esp],
+  needsOfKernel: (name) => [kernel(name), initramfs(name), modulesSquashfs(name)],
   codeUrl: import.meta.url,
   inputs: async (build) => ({
     epoch: String(build.epochSeconds), 'boot_hybrid.img': await fileSha256(hybridBootSector()), ...await toolVersions('xorriso'),
@@ -28,7 +30,10 @@ export const iso: Step = {
     const menu = join(result(bootMenu), 'medium')
     const id = (await readFile(join(menu, 'plump/image-id'), 'utf8')).trim()
     const files = [...await filesBelow(menu), ...largeFiles({
-      kernel: result(kernel), initramfs: result(initramfs), modules: result(modulesSquashfs), root: result(rootSquashfs), agent: result(agentBundle),
+      kernels: build.kernels.map((name) => ({ name, kernel: result(kernel(name)), initramfs: result(initramfs(name)), modules: result(modulesSquashfs(name)) })),
+      firmware: result(firmware),
+      root: result(rootSquashfs),
+      agent: result(agentBundle),
     })]
     await run('xorriso', isoArguments({
       file: join(out, 'plump.iso'),

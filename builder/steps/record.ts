@@ -2,7 +2,6 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { packageListSchema } from '../debian/package-record.ts'
-import { DEBIAN_KERNEL } from '../kernel/kernels.ts'
 import { toolVersion, toolVersions } from '../os/tool-version.ts'
 import { fileSha256 } from '../pipeline/tree-digest.ts'
 import { npmSoftware } from '../record/npm-software.ts'
@@ -10,6 +9,7 @@ import { spdxDocument, type OtherSoftware } from '../record/spdx.ts'
 import type { Step } from '../pipeline/step.ts'
 import { agentBundle } from './agent-bundle.ts'
 import { esp } from './esp.ts'
+import { firmware } from './firmware.ts'
 import { initramfs } from './initramfs.ts'
 import { iso } from './iso.ts'
 import { kernel } from './kernel.ts'
@@ -25,7 +25,8 @@ const bytesSchema = z.record(z.string(), z.int())
 export const record: Step = {
   id: 'record',
   title: 'Write the SBOM',
-  needs: [resolvePackages, licences, kernel, initramfs, modulesSquashfs, agentBundle, esp, weighRoot, iso],
+  needs: [resolvePackages, licences, firmware, agentBundle, esp, weighRoot, iso],
+  needsOfKernel: (name) => [kernel(name), initramfs(name), modulesSquashfs(name)],
   codeUrl: import.meta.url,
   inputs: async (build) => ({
     version: build.version, epoch: String(build.epochSeconds), suite: build.config.base.suite, ...await toolVersions('grub-mkimage'),
@@ -44,9 +45,12 @@ export const record: Step = {
     })
     await writeFile(join(out, 'spdx.json'), `${JSON.stringify(document, undefined, 1)}\n`)
     const parts = {
-      'kernel': await size(join(result(kernel), DEBIAN_KERNEL, 'bzImage')),
-      'initramfs': await size(join(result(initramfs), DEBIAN_KERNEL, 'initrd')),
-      'modules and firmware': await size(join(result(modulesSquashfs), DEBIAN_KERNEL, 'modules.sqfs')),
+      ...await kernelParts(build.kernels, {
+        'kernel': (name) => join(result(kernel(name)), 'bzImage'),
+        'initramfs': (name) => join(result(initramfs(name)), 'initrd'),
+        'modules': (name) => join(result(modulesSquashfs(name)), 'modules.sqfs'),
+      }),
+      'firmware': await size(join(result(firmware), 'firmware.sqfs')),
       'agent': await size(join(result(agentBundle), 'agent.tar.gz')),
       'EFI boot loader': await size(join(result(esp), 'efi.img')),
       ...withPrefix('root: ', bytesSchema.parse(await readJson(join(result(weighRoot), 'bytes.json')))),
@@ -60,6 +64,12 @@ export const record: Step = {
 async function biosBootLoader(): Promise<OtherSoftware> {
   const version = /([\d.]+\S*)$/.exec(await toolVersion('grub-mkimage'))?.[1] ?? 'unknown'
   return { name: 'grub-pc-bin', version, license: 'GPL-3.0-or-later', purl: `pkg:deb/debian/grub-pc-bin@${encodeURIComponent(version)}` }
+}
+
+/** Bytes by kind of file and kernel: `kernel rt`, `initramfs rt` … */
+async function kernelParts(kernels: readonly string[], files: Readonly<Record<string, (name: string) => string>>): Promise<Record<string, number>> {
+  const parts = kernels.flatMap((name) => Object.entries(files).map(async ([what, fileOf]) => [`${what} ${name}`, await size(fileOf(name))] as const))
+  return Object.fromEntries(await Promise.all(parts))
 }
 
 async function readJson(file: string): Promise<unknown> {

@@ -50,5 +50,5 @@ describe('the boot menu', () => {
 })
 
 test('the serial port is the last console, so that /dev/console is that one', () => {
-  expect(kernelArguments(plumpYamlSchema.parse({}), ID)).toBe(`quiet console=tty0 console=ttyS0,115200 plump.image=${ID}`)
+  expect(kernelArguments(plumpYamlSchema.parse({}), 'debian', ID)).toBe(`quiet console=tty0 console=ttyS0,115200 plump.image=${ID}`)
 })

@@ -29,7 +29,7 @@ test.each(['', 'e1000@', 'e1000@x', 'e1000@16', 'e1000@1@2', 'e1000,', 'a=b', NI
 test('a CD boots first, and commas in its path are doubled', () => {
   const args = qemuArguments(config, [nic('e1000')], files, 'tcg')
   expect(valuesOf(args, '-drive')).toEqual(['if=none,id=medium,media=cdrom,readonly=on,format=raw,file=/final/a,,b.iso'])
-  expect(valuesOf(args, '-device')).toContain('ide-cd,drive=medium,bus=ide.0,bootindex=0')
+  expect(valuesOf(args, '-device')).toContain('ide-cd,id=boot-medium,drive=medium,bus=ide.0,bootindex=0')
   expect(valuesOf(args, '-smp')).toEqual(['2'])
 })
 
@@ -46,7 +46,7 @@ test('a PCI card has no boot ROM; a USB card hangs on the xHCI controller, which
 test('the disk is a USB stick that nothing is written to', () => {
   const args = qemuArguments({ ...config, medium: { kind: 'disk', iso: '/a.iso' } }, [], files, 'tcg')
   expect(valuesOf(args, '-drive')).toEqual(['if=none,id=medium,snapshot=on,format=raw,file=/a.iso'])
-  expect(valuesOf(args, '-device')).toContain('usb-storage,drive=medium,bus=stick-port.0,removable=on,bootindex=0')
+  expect(valuesOf(args, '-device')).toContain('usb-storage,id=boot-medium,drive=medium,bus=stick-port.0,removable=on,bootindex=0')
 })
 
 test('a direct kernel has its command line as one argument', () => {

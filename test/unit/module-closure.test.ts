@@ -19,7 +19,7 @@ function names(wanted: string[], from: KernelModules = kernel): string[] {
 }
 
 function module(name: string, fields: Partial<ModuleInfo> = {}): ModuleInfo {
-  return { name, path: `kernel/${name}.ko.xz`, depends: [], softdepPre: [], softdepPost: [], weakdep: [], firmware: [], aliases: [], ...fields }
+  return { name, path: `kernel/${name}.ko.xz`, depends: [], softdepPre: [], softdepPost: [], weakdep: [], firmware: [], aliases: [], signed: true, ...fields }
 }
 
 describe('what modinfo prints', () => {
@@ -27,8 +27,12 @@ describe('what modinfo prints', () => {
     const r8169 = kernel.modules.find(({ name }) => name === 'r8169')
     expect(r8169).toEqual({
       name: 'r8169', path: 'kernel/drivers/net/ethernet/realtek/r8169.ko.xz', depends: ['libphy', 'mdio_devres'], softdepPre: ['realtek'],
-      softdepPost: [], weakdep: ['r8169-extra'], firmware: ['rtl_nic/rtl8125a-3.fw', 'rtl_nic/rtl8168d-1.fw'], aliases: [],
+      softdepPost: [], weakdep: ['r8169-extra'], firmware: ['rtl_nic/rtl8125a-3.fw', 'rtl_nic/rtl8168d-1.fw'], aliases: [], signed: false,
     })
+  })
+
+  test('tells modules that are signed', () => {
+    expect(kernel.modules.filter(({ signed }) => signed).map(({ name }) => name)).toEqual(['nf_tables'])
   })
 
   test('drops softdep words before pre: and post:, as libkmod does', () => {

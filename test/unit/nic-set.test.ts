@@ -10,7 +10,7 @@ const PATHS = [
 ]
 
 const kernel: KernelModules = {
-  modules: PATHS.map((path) => ({ name: moduleNameOf(path), path, depends: [], softdepPre: [], softdepPost: [], weakdep: [], firmware: [], aliases: [] })),
+  modules: PATHS.map((path) => ({ name: moduleNameOf(path), path, depends: [], softdepPre: [], softdepPost: [], weakdep: [], firmware: [], aliases: [], signed: true })),
   builtin: { names: ['e1000e'], aliases: [], firmware: [] },
 }
 

@@ -32,7 +32,8 @@ export function trialBuild(folder = temporaryFolder()): Trial {
   const build: Build = {
     config: plumpYamlSchema.parse({}),
     version: '0.0.0',
-    paths: { project: PROJECT_FOLDER, cache: join(folder, 'cache'), downloads: join(folder, 'downloads'), final: join(folder, 'final') },
+    kernels: ['debian'],
+    paths: { project: PROJECT_FOLDER, cache: join(folder, 'cache'), downloads: join(folder, 'downloads'), final: join(folder, 'final'), kernels: join(folder, 'kernels') },
     fast: false,
     refresh: false,
     epochSeconds: 1_000_000_000,

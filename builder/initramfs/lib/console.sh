@@ -107,7 +107,7 @@ shell_on_consoles() {
 }
 
 begin_anew() {
-	for folder in /sysroot/usr/lib/modules/* /sysroot /run/plump/upper /run/plump/lower /run/plump/medium; do
+	for folder in /sysroot/usr/lib/modules/* /sysroot/usr/lib/firmware /sysroot /run/plump/upper /run/plump/lower /run/plump/medium; do
 		! is_mounted "$folder" || umount "$folder"
 	done
 	exec /init

@@ -17,10 +17,10 @@ fill_root() {
 	hint='the machine needs at least 192 MB of memory; if it has them, write the ISO again'
 	version=$(uname -r)
 	modules=/usr/lib/modules/$version
-	mkdir -p "/sysroot$modules" "/sysroot/etc/plump"
+	mkdir -p "/sysroot$modules" /sysroot/usr/lib/firmware /sysroot/etc/plump
 	read -r kernel </lib/plump/kernel-name
 	mount -t squashfs -o ro,loop "$MEDIUM/kernels/$kernel/modules.sqfs" "/sysroot$modules" || return
-	printf %s "$modules/firmware" >/sys/module/firmware_class/parameters/path
+	mount -t squashfs -o ro,loop "$MEDIUM/live/firmware.sqfs" /sysroot/usr/lib/firmware || return
 	tar -xzf "$MEDIUM/live/agent.tar.gz" -C /sysroot || return
 	cp "$MEDIUM/plump/node.json" /sysroot/etc/plump/node.json || return
 	chmod 644 /sysroot/etc/plump/node.json

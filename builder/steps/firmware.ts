@@ -1,0 +1,63 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { FIRMWARE_PACKAGES } from '../debian/firmware-packages.ts'
+import { makeSquashfs, squashfsInputs } from '../image/squashfs.ts'
+import { copyFirmware, readStock } from '../kernel/firmware-files.ts'
+import { selectFirmware, type FirmwareSelection, type FirmwareWish } from '../kernel/firmware.ts'
+import { run } from '../os/run.ts'
+import { toolVersions } from '../os/tool-version.ts'
+import type { Build } from '../pipeline/build.ts'
+import type { Step } from '../pipeline/step.ts'
+import { fetchPackages } from './fetch-packages.ts'
+import { firmwareWishes } from './firmware-wishes.ts'
+
+/** What was found, for `./plump plan` and the record. */
+export interface FirmwareReport {
+  /** Files of firmware, without the ending of their compression. */
+  firmware: string[]
+  /** Firmware that modules name and no package has, by module; most of it is for cards that were never sold. */
+  firmwareMissing: FirmwareSelection['missing']
+}
+
+/** Packs the firmware for the modules of all kernels. Result: firmware.sqfs, to be mounted on /usr/lib/firmware, and report.json (FirmwareReport). */
+export const firmware: Step = {
+  id: 'firmware',
+  title: 'Pack the firmware',
+  needs: [fetchPackages, firmwareWishes],
+  codeUrl: import.meta.url,
+  inputs: async (build) => ({ 'nics.firmware': build.config.nics.firmware, ...squashfsInputs(build), ...await toolVersions('dpkg-deb', 'xz', 'mksquashfs') }),
+  async run({ build, out, result }) {
+    const wishes = JSON.parse(await readFile(join(result(firmwareWishes), 'wishes.json'), 'utf8')) as FirmwareWish[]
+    const tree = join(out, 'firmware')
+    await mkdir(tree)
+    const selection = await takeFirmware(build, wishes, join(result(fetchPackages), 'debs'), tree)
+    await makeSquashfs(build, tree, join(out, 'firmware.sqfs'), { packed: true, pseudo: [] })
+    await rm(tree, { recursive: true })
+    const report: FirmwareReport = { firmware: selection.files, firmwareMissing: selection.missing }
+    await writeFile(join(out, 'report.json'), `${JSON.stringify(report, undefined, 1)}\n`)
+  },
+}
+
+async function takeFirmware(build: Build, wishes: readonly FirmwareWish[], debs: string, target: string): Promise<FirmwareSelection> {
+  const scratch = await mkdtemp(join(tmpdir(), 'plump-firmware-'))
+  try {
+    const packages = await unpackFirmware(build, debs, scratch)
+    const stock = await readStock(packages)
+    const selection = selectFirmware(wishes, stock)
+    await copyFirmware(selection, stock, packages, target, build.signal)
+    return selection
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+/** Unpacks the firmware packages that were fetched into one tree and gives the folder that corresponds to /usr/lib/firmware. */
+async function unpackFirmware(build: Build, debs: string, scratch: string): Promise<string> {
+  const folder = join(scratch, 'usr/lib/firmware')
+  await mkdir(folder, { recursive: true })
+  const fetched = new Set(await readdir(debs))
+  const packages = FIRMWARE_PACKAGES.map(({ name }) => `${name}.deb`).filter((file) => fetched.has(file))
+  await Promise.all(packages.map((file) => run('dpkg-deb', ['-x', join(debs, file), scratch], { signal: build.signal })))
+  return folder
+}
