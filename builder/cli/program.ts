@@ -5,6 +5,7 @@ import { registerBench } from './bench.ts'
 import { registerBuild } from './build.ts'
 import { registerClean } from './clean.ts'
 import { registerDoctor } from './doctor.ts'
+import { registerFlash } from './flash.ts'
 import { registerKey } from './key.ts'
 import { registerLab } from './lab.ts'
 import { registerPlan } from './plan.ts'
@@ -30,6 +31,7 @@ export function createProgram(): Command {
   registerLab(program)
   registerTest(program)
   registerBench(program)
+  registerFlash(program)
   registerKey(program)
   registerReference(program)
   registerClean(program)
