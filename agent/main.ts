@@ -20,6 +20,7 @@ import { nowMs } from './os/clock.ts'
 import { kernelConsoles, writeToConsoles } from './os/consoles.ts'
 import { readTextIfThere, writeAtomically } from './os/files.ts'
 import { keepLogSmall } from './os/log-size.ts'
+import { startPackagePrograms } from './packages/start-programs.ts'
 import { startSsh } from './ssh/ssh.ts'
 import { openStages } from './stages.ts'
 import { StateStore } from './state.ts'
@@ -46,6 +47,7 @@ function main(): void {
     startConsole(context),
     api,
     startPeers(context),
+    startPackagePrograms(context),
     startSsh(context),
     { stop: keepLogSmall() },
   ]

@@ -30,6 +30,9 @@ export const plumpYamlSchema = z.strictObject({
       .describe('network card modules: pc (what desktop and small-server boards carry), wired (all Ethernet and USB), or a list of module names'),
     firmware: z.enum(['free', 'nonfree']).default('nonfree').describe('whether firmware from non-free-firmware is included for the chosen cards'),
   }).prefault({}),
+  packages: z.strictObject({
+    folder: z.string().min(1).optional().describe('folder of your add-on packages and their list, relative to this file; default: packages/ of the checkout'),
+  }).prefault({}),
   cluster: z.strictObject({
     name: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/, 'up to 32 lower-case letters, digits and inner hyphens').default('plump')
       .describe('name of the cluster; its key is kept under this name'),

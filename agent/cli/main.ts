@@ -10,7 +10,8 @@ import { SEED_NAMES, VERBS } from './verbs.ts'
 
 /**
  * The node's `plump`: `node cli.cjs CALLEDNAME ARGS…`. It has its own small dispatch, as on a slow machine each module a
- * command loads is felt. PLUMP_SOCKET and PLUMP_NODE_JSON name another agent's socket and another node.json.
+ * command loads is felt. PLUMP_SOCKET, PLUMP_NODE_JSON and PLUMP_PACKAGES name another agent's socket, another node.json and
+ * another report of packages.
  */
 async function main(calledName: string, args: readonly string[]): Promise<ExitCode> {
   try {
@@ -55,6 +56,7 @@ function surroundings(): Omit<VerbInput, 'options' | 'words'> {
     print,
     socketPath: process.env['PLUMP_SOCKET'] ?? '/run/plump/agent.sock',
     nodeJsonPath: process.env['PLUMP_NODE_JSON'] ?? '/etc/plump/node.json',
+    packagesPath: process.env['PLUMP_PACKAGES'] ?? '/run/plump/packages.json',
   }
 }
 

@@ -12,6 +12,7 @@ export interface VerbInput {
   print(text: string): void
   socketPath: string
   nodeJsonPath: string
+  packagesPath: string
 }
 
 /** One verb of `plump` on a node; its file is agent/cli/VERB.ts and its place in the help that in verbs.ts. */

@@ -5,11 +5,12 @@ import { log } from './log.ts'
 import { nics } from './nics.ts'
 import { nodes } from './nodes.ts'
 import { showmap } from './showmap.ts'
+import { packages } from './packages.ts'
 import { status } from './status.ts'
 import type { Verb } from './verb.ts'
 import { version } from './version.ts'
 
-const workVerbs: readonly Verb[] = [status, nodes, nics, leases, log, key, showmap, version]
+const workVerbs: readonly Verb[] = [status, nodes, nics, leases, packages, log, key, showmap, version]
 
 /** Every verb of `plump` on a node, in the order of the help. */
 export const VERBS: readonly Verb[] = [...workVerbs, helpVerb(workVerbs)]

@@ -8,6 +8,7 @@ import { registerDoctor } from './doctor.ts'
 import { registerFlash } from './flash.ts'
 import { registerKey } from './key.ts'
 import { registerLab } from './lab.ts'
+import { registerPackage } from './package.ts'
 import { registerPlan } from './plan.ts'
 import { registerReference } from './reference.ts'
 import { registerTest } from './test.ts'
@@ -33,6 +34,7 @@ export function createProgram(): Command {
   registerBench(program)
   registerFlash(program)
   registerKey(program)
+  registerPackage(program)
   registerReference(program)
   registerClean(program)
   program.hook('preAction', async (_, action) => {

@@ -18,6 +18,8 @@ export interface Build {
     final: string
     /** Kernels of the user's own, a folder each. */
     kernels: string
+    /** Add-on packages of the user's own, and their list. */
+    packages: string
   }
   /** Trades size for time: lower compression. */
   fast: boolean

@@ -5,6 +5,7 @@ import { clusterKeyFor } from '../config/cluster-key.ts'
 import { readConfig } from '../config/read-config.ts'
 import { DEBIAN_KERNEL } from '../kernel/kernel-names.ts'
 import { findOwnKernels } from '../kernel/own-kernels.ts'
+import { packagesFolder } from '../packages/packages-folder.ts'
 import { epochSeconds, plumpVersion, PROJECT_FOLDER } from '../version.ts'
 import type { Build } from './build.ts'
 import type { PlumpYaml } from '../../schema/plump-yaml.ts'
@@ -42,6 +43,7 @@ export async function openBuild(options: BuildOptions): Promise<Build> {
       downloads: downloadsFolder(),
       final: resolve(options.outFolder ?? join(PROJECT_FOLDER, 'final')),
       kernels: kernelsFolder,
+      packages: packagesFolder(config, options.configFile),
     },
     fast: options.fast,
     refresh: options.refresh,

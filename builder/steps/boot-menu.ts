@@ -2,8 +2,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { makeBootMenu, renderBootMenu } from '../image/boot-menu.ts'
 import { makeBiosImage } from '../image/grub-bios.ts'
-import { imageId } from '../image/image-id.ts'
-import { describeFiles, describeText, formatManifest, largeFiles } from '../image/medium.ts'
+import { imageId, imageIdWithPackages } from '../image/image-id.ts'
+import { describeFiles, describeText, filesBelow, formatManifest, largeFiles, type ManifestLine } from '../image/medium.ts'
 import { nodeJson } from '../image/node-json.ts'
 import { toolVersions } from '../os/tool-version.ts'
 import { fileInputs, secretInput } from '../pipeline/inputs.ts'
@@ -14,6 +14,7 @@ import { firmware } from './firmware.ts'
 import { initramfs } from './initramfs.ts'
 import { kernel } from './kernel.ts'
 import { modulesSquashfs } from './modules-squashfs.ts'
+import { packages } from './packages.ts'
 import { rootSquashfs } from './root-squashfs.ts'
 
 const TEMPLATE = 'templates/grub.cfg.hbs'
@@ -25,7 +26,7 @@ const TEMPLATE = 'templates/grub.cfg.hbs'
 export const bootMenu: Step = {
   id: 'boot-menu',
   title: 'Write the boot menu and the image\'s settings',
-  needs: [firmware, rootSquashfs, agentBundle],
+  needs: [firmware, rootSquashfs, agentBundle, packages],
   needsOfKernel: (name) => [kernel(name), initramfs(name), modulesSquashfs(name)],
   codeUrl: import.meta.url,
   inputs: async (build) => ({
@@ -43,10 +44,9 @@ export const bootMenu: Step = {
       root: result(rootSquashfs),
       agent: result(agentBundle),
     }))
-    const id = imageId({
-      ...Object.fromEntries(files.map(({ path, sha256 }) => [path, sha256])),
-      settings: JSON.stringify(settings(build)), version, key: secretInput(build.clusterKey),
-    })
+    const baseId = imageId({ ...sums(files), settings: JSON.stringify(settings(build)), version, key: secretInput(build.clusterKey) })
+    const addOns = await describeFiles(await filesBelow(join(result(packages), 'medium')))
+    const id = imageIdWithPackages(baseId, sums(addOns))
     const kernels = await Promise.all(build.kernels.map(async (name) => ({
       name, version: (await readFile(join(result(kernel(name)), 'version'), 'utf8')).trim(),
     })))
@@ -54,18 +54,23 @@ export const bootMenu: Step = {
     const texts = new Map([
       ['boot/grub/grub.cfg', renderBootMenu(await readFile(join(build.paths.project, TEMPLATE), 'utf8'), menu)],
       ['plump/image-id', `${id}\n`],
+      ['plump/base-id', `${baseId}\n`],
       ['plump/node.json', nodeJson(config, version, id)],
       // Debian's signed GRUB takes the file system that has this file for its own.
       ['.disk/info', `Plump ${version} ${config.name} ${id}\n`],
     ])
     if (build.clusterKey !== undefined) texts.set('plump/cluster.key', `${build.clusterKey}\n`)
-    texts.set('plump/manifest', formatManifest([...files, ...[...texts].map(([path, text]) => describeText(path, text))]))
+    texts.set('plump/manifest', formatManifest([...files, ...addOns, ...[...texts].map(([path, text]) => describeText(path, text))]))
     for (const [path, text] of texts) {
       await mkdir(dirname(join(out, 'medium', path)), { recursive: true })
       await writeFile(join(out, 'medium', path), text)
     }
     await makeBiosImage(join(out, 'medium/boot/grub/eltorito.img'), build.signal)
   },
+}
+
+function sums(lines: readonly ManifestLine[]): Record<string, string> {
+  return Object.fromEntries(lines.map(({ path, sha256 }) => [path, sha256]))
 }
 
 function settings({ config }: Build): object {

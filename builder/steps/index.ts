@@ -15,6 +15,7 @@ import { netboot } from './netboot.ts'
 import { nicModules } from './nic-modules.ts'
 import { nodeRuntime } from './node-runtime.ts'
 import { overlay } from './overlay.ts'
+import { packages } from './packages.ts'
 import { record } from './record.ts'
 import { resolvePackages } from './resolve-packages.ts'
 import { rootSquashfs } from './root-squashfs.ts'
@@ -33,6 +34,7 @@ export function recipe(kernels: readonly string[]): readonly Step[] {
     overlay,
     nodeRuntime,
     checkRoot,
+    packages,
     agentBundle,
     ...kernels.flatMap((name) => [kernel(name), nicModules(name), modulesSquashfs(name), initramfs(name)]),
     firmwareWishes,

@@ -14,13 +14,14 @@ import { firmware } from './firmware.ts'
 import { initramfs } from './initramfs.ts'
 import { kernel } from './kernel.ts'
 import { modulesSquashfs } from './modules-squashfs.ts'
+import { packages } from './packages.ts'
 import { rootSquashfs } from './root-squashfs.ts'
 
 /** Puts everything on one medium. Result: plump.iso. */
 export const iso: Step = {
   id: 'iso',
   title: 'Write the ISO',
-  needs: [firmware, rootSquashfs, agentBundle, bootMenu, esp],
+  needs: [firmware, rootSquashfs, agentBundle, packages, bootMenu, esp],
   needsOfKernel: (name) => [kernel(name), initramfs(name), modulesSquashfs(name)],
   codeUrl: import.meta.url,
   inputs: async (build) => ({
@@ -29,7 +30,7 @@ export const iso: Step = {
   async run({ build, out, result }) {
     const menu = join(result(bootMenu), 'medium')
     const id = (await readFile(join(menu, 'plump/image-id'), 'utf8')).trim()
-    const files = [...await filesBelow(menu), ...largeFiles({
+    const files = [...await filesBelow(menu), ...await filesBelow(join(result(packages), 'medium')), ...largeFiles({
       kernels: build.kernels.map((name) => ({ name, kernel: result(kernel(name)), initramfs: result(initramfs(name)), modules: result(modulesSquashfs(name)) })),
       firmware: result(firmware),
       root: result(rootSquashfs),

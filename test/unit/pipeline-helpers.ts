@@ -33,7 +33,7 @@ export function trialBuild(folder = temporaryFolder()): Trial {
     config: plumpYamlSchema.parse({}),
     version: '0.0.0',
     kernels: ['debian'],
-    paths: { project: PROJECT_FOLDER, cache: join(folder, 'cache'), downloads: join(folder, 'downloads'), final: join(folder, 'final'), kernels: join(folder, 'kernels') },
+    paths: { project: PROJECT_FOLDER, cache: join(folder, 'cache'), downloads: join(folder, 'downloads'), final: join(folder, 'final'), kernels: join(folder, 'kernels'), packages: join(folder, 'packages') },
     fast: false,
     refresh: false,
     epochSeconds: 1_000_000_000,

@@ -9,7 +9,7 @@ const CODE_FOLDERS = ['builder', 'agent', 'schema', 'test']
 const TEXT_FOLDERS = [...CODE_FOLDERS, 'rootfs-overlay', 'templates', 'docs', '.ci']
 
 /** Files that are started by name, not imported. */
-const STARTED = ['builder/cli/main.ts', 'agent/main.ts', 'agent/cli/main.ts', 'test/vm/global-setup.ts']
+const STARTED = ['builder/cli/main.ts', 'agent/main.ts', 'agent/cli/main.ts', 'agent/packages/main.ts', 'test/vm/global-setup.ts']
 
 function filesBelow(folder: string): string[] {
   const full = join(PROJECT_FOLDER, folder)

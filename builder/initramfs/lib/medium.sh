@@ -99,6 +99,8 @@ check_medium() {
 	hint='compare the SHA-256 of the ISO, then write it to the stick or burn it again'
 	while read -r sum size path; do
 		[ -f "$MEDIUM/$path" ] || continue
+		# A damaged add-on package stops no boot: who unpacks it tells of it.
+		case $path in packages/*) [ -n "$check" ] || continue ;; esac
 		problem="the medium is damaged: $path"
 		[ "$(stat -c %s "$MEDIUM/$path")" = "$size" ] || return
 		if [ -n "$check" ]; then
