@@ -23,3 +23,13 @@ export const kernelDescriptionSchema = z.object({
   notes: z.array(z.string()),
 })
 export type KernelDescription = z.output<typeof kernelDescriptionSchema>
+
+/** `./plump kernel list --json`. */
+export const kernelListSchema = z.object({
+  /** Where the user's own kernels lie. */
+  folder: z.string(),
+  /** The kernel the boot menu starts by itself. */
+  default: z.string(),
+  kernels: z.array(kernelDescriptionSchema),
+})
+export type KernelList = z.output<typeof kernelListSchema>

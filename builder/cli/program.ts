@@ -7,6 +7,7 @@ import { registerClean } from './clean.ts'
 import { registerDoctor } from './doctor.ts'
 import { registerFlash } from './flash.ts'
 import { registerKey } from './key.ts'
+import { registerKernel } from './kernel.ts'
 import { registerLab } from './lab.ts'
 import { registerPackage } from './package.ts'
 import { registerPlan } from './plan.ts'
@@ -28,6 +29,7 @@ export function createProgram(): Command {
     .configureOutput({ outputError: (text, write) => write(usageError(text)) })
   registerBuild(program)
   registerPlan(program)
+  registerKernel(program)
   registerDoctor(program)
   registerLab(program)
   registerTest(program)

@@ -15,7 +15,7 @@ export async function resolvePackageList(apt: PrivateApt, options: { nonfreeFirm
   const uses = new Map<string, PackageUse>([
     ...firmware.map((name) => [name, 'firmware'] as const),
     ...BOOT_PACKAGES.map((name) => [name, 'boot'] as const),
-    [await kernelPackage(apt), 'kernel'],
+    [await kernelPackage(apt, KERNEL_METAPACKAGE), 'kernel'],
     ...rootNames.map((name) => [name, 'root'] as const),
   ])
   const names = [...uses.keys()].toSorted()
@@ -24,10 +24,26 @@ export async function resolvePackageList(apt: PrivateApt, options: { nonfreeFirm
   return stanzas.map((stanza) => toRecord(stanza, uris, uses)).toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-async function kernelPackage(apt: PrivateApt): Promise<string> {
-  const [stanza] = parseStanzas(await apt.run('apt-cache', ['show', '--no-all-versions', KERNEL_METAPACKAGE]))
+/**
+ * The record of one kernel package of the suite: of that name, or the one a metapackage such as linux-image-rt-amd64 depends on. Throws
+ * NO_PACKAGE.
+ */
+export async function resolveKernelPackage(apt: PrivateApt, name: string): Promise<PackageRecord> {
+  const real = await kernelPackage(apt, name)
+  const uris = parseUris(await askApt(apt, ['download', '--print-uris', '-qq', real]))
+  const [stanza] = parseStanzas(await apt.run('apt-cache', ['show', '--no-all-versions', real]))
+  return toRecord(stanza ?? new Map(), uris, new Map([[real, 'kernel']]))
+}
+
+async function kernelPackage(apt: PrivateApt, asked: string): Promise<string> {
+  const [stanza] = parseStanzas(await apt.run('apt-cache', ['show', '--no-all-versions', asked]).catch(() => ''))
+  if (stanza && /^linux-image-\d/.test(asked)) return asked
   const name = dependencyNames(stanza?.get('Depends') ?? '').find((dependency) => dependency.startsWith('linux-image-'))
-  if (name === undefined) throw new PlumpError('NO_PACKAGE', `${KERNEL_METAPACKAGE} names no kernel`, { fix: './plump build --refresh' })
+  if (name === undefined) {
+    throw new PlumpError('NO_PACKAGE', stanza ? `${asked} is no kernel package and depends on none` : `the suite has no package ${asked}`, {
+      fix: 'name one such as linux-image-cloud-amd64 or linux-image-rt-amd64; --refresh asks the mirror for newer lists',
+    })
+  }
   return name
 }
 

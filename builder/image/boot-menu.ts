@@ -8,11 +8,15 @@ export interface BootMenu {
   /** `id` of the entry that starts by itself. */
   default: string
   entries: MenuEntry[]
+  /** The kernels, to be started by typing their name at GRUB's prompt, with more arguments after it. */
+  commands: (Pick<MenuEntry, 'kernel' | 'arguments'> & { command: string })[]
 }
 
 export interface MenuEntry {
   id: string
   title: string
+  /** The key that starts it at once; none of GRUB's own (c and e). */
+  hotkey: string
   /** Folder in /kernels of the medium. */
   kernel: string
   /** The kernel command line. */
@@ -24,22 +28,39 @@ export interface MenuKernel {
   version: string
 }
 
-/** One entry for each kernel, and one that checks the medium before it starts the default kernel. */
+/** Other ways to start the default kernel. */
+const WAYS = [
+  { id: 'ram', hotkey: 'r', title: 'Copy to RAM, so that the medium can be taken out', argument: 'plump.toram' },
+  { id: 'check', hotkey: 'm', title: 'Check the medium, then start', argument: 'plump.check' },
+  { id: 'rescue', hotkey: 's', title: 'Rescue shell, before the root is mounted', argument: 'plump.shell' },
+] as const
+
+/** One entry for each kernel, in their order, then other ways to start the default one. */
 export function makeBootMenu(config: PlumpYaml, kernels: readonly MenuKernel[], imageId: string, version: string): BootMenu {
-  const title = (kernel: MenuKernel) => `${config.menu.title} ${version} (${kernel.name} ${kernel.version})`
-  const entries = kernels.map((kernel) => ({
-    id: kernel.name, title: title(kernel), kernel: kernel.name, arguments: kernelArguments(config, kernel.name, imageId),
+  const entries = kernels.map((kernel, index) => {
+    const hotkey = String(index + 1).at(-1) ?? ''
+    return {
+      id: kernel.name, hotkey, title: `[${hotkey}] ${config.menu.title} ${version} (${kernel.name} ${kernel.version})`,
+      kernel: kernel.name, arguments: kernelArguments(config, kernel.name, imageId),
+    }
+  })
+  const chosen = kernelArguments(config, config.kernels.default, imageId)
+  const ways = WAYS.map(({ id, hotkey, title, argument }) => ({
+    id, hotkey, title: `[${hotkey}] ${title}`, kernel: config.kernels.default, arguments: `${chosen} ${argument}`,
   }))
-  const first = entries.find(({ id }) => id === config.kernels.default)
-  const checking = first === undefined ? [] : [{
-    ...first, id: 'check', title: `Check the medium, then start ${first.title}`, arguments: `${first.arguments} plump.check`,
-  }]
   return {
     timeoutSeconds: config.menu.timeoutSeconds,
     serial: { unit: config.console.serial.port, speed: config.console.serial.speed },
     default: config.kernels.default,
-    entries: [...entries, ...checking],
+    entries: [...entries, ...ways],
+    commands: entries.map(({ kernel, arguments: words }) => ({ command: grubCommand(kernel), kernel, arguments: words })),
   }
+}
+
+/** A kernel's name as GRUB lets a function be called: no dot and no digit first, so `linux612.rt` is typed `linux612_rt` and `612` is typed `k612`. */
+export function grubCommand(kernelName: string): string {
+  const word = kernelName.replace('.', '_')
+  return /^\d/.test(word) ? `k${word}` : word
 }
 
 /** The command line of one kernel of an image: the last console is the one that gets the kernel's own output from user space. */

@@ -8,8 +8,11 @@ const MODULE_FOLDERS = ['usr/lib/modules', 'lib/modules'] as const
 /** What modprobe's indexes are made from; kernels older than 5.2 have no modules.builtin.modinfo, and tarballs made by hand may lack any. */
 const LISTS = ['modules.order', 'modules.builtin', 'modules.builtin.modinfo'] as const
 
-/** Takes a kernel package apart: bzImage, config and System.map where it has them, and modules/ go to `folder`. Throws KERNEL_PACKAGE. */
-export async function unpackKernelPackage(deb: string, folder: string, signal: AbortSignal): Promise<void> {
+/**
+ * Takes a kernel package apart: bzImage, config and System.map where it has them, and modules/ go to `folder`. Gives its version. Throws
+ * KERNEL_PACKAGE.
+ */
+export async function unpackKernelPackage(deb: string, folder: string, signal: AbortSignal): Promise<string> {
   const unpacked = join(folder, 'unpacked')
   await run('dpkg-deb', ['-x', deb, unpacked], { signal })
   const boot: string[] = await readdir(join(unpacked, 'boot')).catch(() => [])
@@ -25,6 +28,7 @@ export async function unpackKernelPackage(deb: string, folder: string, signal: A
     if (boot.includes(`${name}-${version}`)) await rename(join(unpacked, 'boot', `${name}-${version}`), join(folder, name))
   }
   await takeModules(unpacked, folder, deb)
+  return version
 }
 
 /** Unpacks a kernel of kernels/NAME: `folder` gets its bzImage, its config where it has one, and modules/. Throws KERNEL_MODULES. */

@@ -1,14 +1,19 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ensureTools } from '../doctor/ensure-tools.ts'
+import { kernelDescriptionSchema } from '../../schema/kernel-description.ts'
+import { kernelWarnings } from '../kernel/describe-kernel.ts'
 import { buildRecord } from '../record/build-record.ts'
 import { recipe } from '../steps/index.ts'
 import { iso } from '../steps/iso.ts'
+import { kernel } from '../steps/kernel.ts'
 import { netboot } from '../steps/netboot.ts'
 import { record } from '../steps/record.ts'
 import { throwIfInterrupted } from './execute.ts'
 import { openBuild, type BuildOptions } from './open-build.ts'
 import { publish, type Published } from './publish.ts'
+import type { Build } from './build.ts'
+import type { Results } from './results.ts'
 import { runBuild } from './run-build.ts'
 
 export interface BuiltIso extends Published {
@@ -24,6 +29,7 @@ export async function buildIso(options: BuildOptions & { useCache: boolean }): P
   const build = await openBuild(options)
   await ensureTools('build', { signal: options.signal })
   return runBuild(build, recipe(build.kernels), { useCache: options.useCache }, async (results) => {
+    await warnOfKernels(build, results)
     const [isoResult, netbootResult, recordResult] = await Promise.all([results.verified(iso), results.verified(netboot), results.verified(record)])
     const bytesByCause = JSON.parse(await readFile(join(recordResult.folder, 'bytes.json'), 'utf8')) as Record<string, number>
     const published = await publish(build, {
@@ -38,4 +44,13 @@ export async function buildIso(options: BuildOptions & { useCache: boolean }): P
     build.emit({ type: 'build-done', seconds: secondsSoFar(), ...published })
     return { ...published, secret: build.clusterKey !== undefined, cluster: build.config.cluster.name }
   })
+}
+
+/** Said at each build, also when the cache had the kernel: what will not work with it stays true. */
+async function warnOfKernels(build: Build, results: Results): Promise<void> {
+  for (const name of build.kernels) {
+    const { folder, step } = await results.verified(kernel(name))
+    const description = kernelDescriptionSchema.parse(JSON.parse(await readFile(join(folder, 'kernel.json'), 'utf8')))
+    for (const message of kernelWarnings(description)) build.emit({ type: 'warning', step: step.id, message })
+  }
 }

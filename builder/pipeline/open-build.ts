@@ -18,6 +18,8 @@ export interface BuildOptions {
   outFolder?: string
   fast: boolean
   refresh: boolean
+  /** Whether plump.yaml may name kernels that are not there: for the verb that brings them. */
+  missingKernels?: boolean
   signal: AbortSignal
   emit: (event: BuildEvent) => void
 }
@@ -32,7 +34,7 @@ export async function openBuild(options: BuildOptions): Promise<Build> {
   const config = await readConfig(options.configFile)
   const kernelsFolder = ownKernelsFolder(config, options.configFile)
   const kernels = [DEBIAN_KERNEL, ...await findOwnKernels(kernelsFolder)]
-  checkKernels(config, kernels)
+  if (!options.missingKernels) checkKernels(config, kernels)
   return {
     config,
     version: plumpVersion(),

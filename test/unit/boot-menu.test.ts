@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { kernelArguments, makeBootMenu, quoteForGrub, renderBootMenu } from '../../builder/image/boot-menu.ts'
+import { grubCommand, kernelArguments, makeBootMenu, quoteForGrub, renderBootMenu } from '../../builder/image/boot-menu.ts'
 import { plumpYamlSchema } from '../../schema/plump-yaml.ts'
 
 const PROJECT = join(import.meta.dirname, '../..')
@@ -21,7 +21,8 @@ describe('the boot menu', () => {
 
   test('has an entry for each kernel, and starts the default one', () => {
     const menu = makeBootMenu(plumpYamlSchema.parse({ kernels: { default: 'mine' } }), [...KERNELS, { name: 'mine', version: '6.6.1' }], ID, '0.1.0')
-    expect(menu.entries.map(({ id, kernel }) => [id, kernel])).toEqual([['debian', 'debian'], ['mine', 'mine'], ['check', 'mine']])
+    expect(menu.entries.map(({ id, kernel }) => [id, kernel])).toEqual([['debian', 'debian'], ['mine', 'mine'], ['ram', 'mine'], ['check', 'mine'], ['rescue', 'mine']])
+    expect(menu.entries.map(({ hotkey }) => hotkey)).toEqual(['1', '2', 'r', 'm', 's'])
     expect(menu.default).toBe('mine')
   })
 
@@ -42,6 +43,16 @@ describe('the boot menu', () => {
     const text = render({ kernels: { arguments: 'dyndbg="file a.c +p"; reboot\nhalt $x {y}' } })
     execFileSync('grub-script-check', { input: text })
     expect(text).toContain('dyndbg=\\"file a.c +p\\"\\; reboot halt \\$x \\{y\\}\n')
+  })
+
+  test('gives each kernel arguments of its own after those of all', () => {
+    const menu = makeBootMenu(plumpYamlSchema.parse({ kernels: { arguments: 'nosmt', byName: { mine: { arguments: 'isolcpus=1  quiet' } } } }), [...KERNELS, { name: 'mine', version: '6.6.1' }], ID, '0.1.0')
+    expect(menu.commands.map(({ command, arguments: words }) => [command, words.split(`${ID} `)[1]])).toEqual([['debian', 'nosmt'], ['mine', 'nosmt isolcpus=1 quiet']])
+  })
+
+  test('can start each kernel by a word that GRUB takes for a command', () => {
+    expect(['rt', 'linux612.rt', '612', '6a.1'].map(grubCommand)).toEqual(['rt', 'linux612_rt', 'k612', 'k6a_1'])
+    execFileSync('grub-script-check', { input: render({}, ['debian', 'linux612.rt', '612', '6a.1'].map((name) => ({ name, version: '1' }))) })
   })
 
   test('quotes a quote', () => {

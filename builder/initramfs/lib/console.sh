@@ -12,17 +12,18 @@ mount_kernel_file_systems() {
 	mount -t sysfs -o nosuid,nodev,noexec sysfs /sys
 	mount -t devtmpfs -o nosuid,mode=755 devtmpfs /dev
 	mount -t tmpfs -o nosuid,nodev,mode=755 tmpfs /run
-	mkdir -p /run/plump/medium /run/plump/lower /run/plump/upper
+	mkdir -p /run/plump/medium /run/plump/ram /run/plump/lower /run/plump/upper
 }
 
 read_command_line() {
-	image='' check='' key='' want_shell='' debug=''
+	image='' check='' to_ram='' key='' want_shell='' debug=''
 	read -r words </proc/cmdline
 	for word in $words; do
 		case $word in
 		plump.image=*) image=${word#*=} ;;
 		plump.key=*) key=${word#*=} ;;
 		plump.check) check=yes ;;
+		plump.toram) to_ram=yes ;;
 		plump.shell) want_shell=yes ;;
 		plump.debug) debug=yes ;;
 		esac
@@ -107,7 +108,7 @@ shell_on_consoles() {
 }
 
 begin_anew() {
-	for folder in /sysroot/usr/lib/modules/* /sysroot/usr/lib/firmware /sysroot /run/plump/upper /run/plump/lower /run/plump/medium; do
+	for folder in /sysroot/usr/lib/modules/* /sysroot/usr/lib/firmware /sysroot /run/plump/upper /run/plump/lower /run/plump/ram /run/plump/medium; do
 		! is_mounted "$folder" || umount "$folder"
 	done
 	exec /init

@@ -3,6 +3,8 @@
 MEDIUM=/run/plump/medium
 LIMIT_SECONDS=30
 FIRST_NOTE_SECONDS=8
+# What a node needs to run besides its files (docs/guide/nodes.md: 192 MB in all).
+ROOM_MIB=160
 
 # Returns when the medium is mounted on $MEDIUM. After 30 s without one it shows why, and goes on looking: a stick may be plugged in late.
 wait_for_medium() {
@@ -51,6 +53,7 @@ find_medium() {
 # there is not room for two copies of everything.
 medium_in_initrd() {
 	is_medium /medium || return
+	in_initrd=yes
 	mount -t tmpfs -o mode=700,size=90% tmpfs "$MEDIUM"
 	(cd /medium && find . -type f) | while read -r file; do
 		mkdir -p "$MEDIUM/${file%/*}" && mv "/medium/$file" "$MEDIUM/$file"
@@ -93,7 +96,8 @@ describe_disks() {
 }
 
 # The manifest's lines are `SHA256  SIZE  PATH`. Always compares sizes and reads the last block of what the node runs from, which finds a
-# download or a copy that was cut short; with plump.check reads and hashes everything.
+# download or a copy that was cut short; with plump.check reads and hashes everything. What came over the network is hashed always: nothing
+# else has checked it, and it is in memory already.
 check_medium() {
 	wanted='a medium without damage'
 	hint='compare the SHA-256 of the ISO, then write it to the stick or burn it again'
@@ -103,11 +107,49 @@ check_medium() {
 		case $path in packages/*) [ -n "$check" ] || continue ;; esac
 		problem="the medium is damaged: $path"
 		[ "$(stat -c %s "$MEDIUM/$path")" = "$size" ] || return
-		if [ -n "$check" ]; then
-			say "plump: checking $path"
+		if [ -n "$check$in_initrd" ]; then
+			[ -z "$check" ] || say "plump: checking $path"
 			[ "$(sha256sum "$MEDIUM/$path")" = "$sum  $MEDIUM/$path" ] || return
 		else
 			dd if="$MEDIUM/$path" of=/dev/null bs=2048 skip=$(((size - 1) / 2048)) count=1 2>/dev/null || return
 		fi
 	done <"$MEDIUM/plump/manifest"
+}
+
+# With plump.toram: copies all but other kernels and the boot loader, then lets the medium go, so that it can be taken out and used for the
+# next machine. Where memory is too small for that the medium stays.
+copy_to_ram() {
+	[ -n "$to_ram" ] && [ -z "$in_initrd" ] || return 0
+	problem='the medium cannot be copied to memory'
+	wanted='a good medium'
+	hint='write the ISO to the stick or burn it again; or start without "copy to RAM"'
+	read -r kernel </lib/plump/kernel-name
+	read_memory
+	needed=$(($(cd "$MEDIUM" && du -ck $(copied_files) | tail -n 1 | cut -f 1) / 1024))
+	if [ $((needed + ROOM_MIB)) -gt "$available" ]; then
+		say "plump: copy to RAM needs $((needed + ROOM_MIB)) MB of free memory, and there are $available; the medium stays in use"
+		return 0
+	fi
+	say "plump: copying $needed MB to RAM"
+	mount -t tmpfs -o mode=700,size=100% tmpfs /run/plump/ram || return
+	(
+		cd "$MEDIUM" || exit
+		find $(copied_files) -type f | while read -r file; do
+			mkdir -p "/run/plump/ram/${file%/*}" && cp -p "$file" "/run/plump/ram/$file" || exit
+		done
+	) || return
+	umount "$MEDIUM" && mount -o move /run/plump/ram "$MEDIUM" || return
+	say 'plump: the medium is free and can be taken out'
+}
+
+# No quotes where it is used: none of these names has a blank.
+copied_files() {
+	cd "$MEDIUM" || return
+	for path in live plump packages "kernels/$kernel/modules.sqfs"; do
+		[ ! -e "$path" ] || echo "$path"
+	done
+}
+
+read_memory() {
+	available=$(($(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 1024))
 }

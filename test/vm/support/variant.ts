@@ -5,9 +5,14 @@ import { PROJECT_FOLDER } from '../../../builder/version.ts'
 
 const VARIANTS_FOLDER = join(PROJECT_FOLDER, 'test-results', 'variants')
 
+/** Where the files of a variant lie. */
+export function variantFolder(name: string): string {
+  return join(VARIANTS_FOLDER, name)
+}
+
 /** Builds an ISO from another plump.yaml and gives its path; all but the small files comes from the cache. */
 export async function buildVariant(name: string, yaml: string, env: Record<string, string> = {}): Promise<string> {
-  const folder = join(VARIANTS_FOLDER, name)
+  const folder = variantFolder(name)
   await mkdir(folder, { recursive: true })
   const config = join(folder, 'plump.yaml')
   await writeFile(config, yaml)

@@ -1,0 +1,61 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { beforeAll, expect, test } from 'vitest'
+import { run } from '../../builder/os/run.ts'
+import { PROJECT_FOLDER } from '../../builder/version.ts'
+import { kernelDescriptionSchema, kernelListSchema } from '../../schema/kernel-description.ts'
+import { buildVariant, variantFolder } from './support/variant.ts'
+import { until } from './support/until.ts'
+import { members, withLab } from './support/with-lab.ts'
+
+const PLUMP = join(PROJECT_FOLDER, 'plump')
+/** The menu waits long enough for a slow machine to type at it. */
+const YAML = 'kernels:\n  folder: kernels\n  byName:\n    cloud:\n      arguments: ipv6.disable=1\nmenu:\n  timeoutSeconds: 120\n'
+const MENU_LIMIT_SECONDS = 120
+
+let iso = ''
+let added: unknown
+beforeAll(async () => {
+  const folder = variantFolder('kernels')
+  await mkdir(folder, { recursive: true })
+  await rm(join(folder, 'kernels'), { recursive: true, force: true })
+  await writeFile(join(folder, 'plump.yaml'), YAML)
+  added = JSON.parse(await run(PLUMP, ['kernel', 'add', 'cloud', '--suite-package', 'linux-image-cloud-amd64', '--config', join(folder, 'plump.yaml'), '--json']))
+  iso = await buildVariant('kernels', YAML)
+})
+
+test('kernel add and list tell what will not work with which kernel', async () => {
+  expect(kernelDescriptionSchema.parse(added)).toMatchObject({ name: 'cloud', signature: 'debian', version: expect.stringContaining('cloud') })
+  const text = await run(PLUMP, ['kernel', 'list', '--config', join(variantFolder('kernels'), 'plump.yaml'), '--json'])
+  const { kernels, default: chosen } = kernelListSchema.parse(JSON.parse(text))
+  expect(chosen).toBe('debian')
+  expect(kernels.map(({ name }) => name)).toEqual(['debian', 'cloud'])
+  expect(kernels.map(({ lacks }) => lacks.map(({ config }) => config).includes('CONFIG_USB_STORAGE'))).toEqual([false, true])
+})
+
+test('a kernel started by its name at the menu, and a node whose CD was taken out, are members of one cluster', async () => {
+  await withLab({ nodes: 2, medium: 'cd', iso }, async (lab) => {
+    const [named, copied] = [lab.node(1), lab.node(2)]
+    await Promise.all([named, copied].map((node) => node.waitForText(/\[2\] Plump \S+ \(cloud /, { limitSeconds: MENU_LIMIT_SECONDS })))
+    await named.type('c')
+    await named.waitForText(/grub>/, { limitSeconds: MENU_LIMIT_SECONDS })
+    await named.type('cloud plump.debug\n')
+    await copied.type('r')
+
+    await copied.waitForText(/the medium is free and can be taken out/)
+    await copied.eject()
+    await expect(named.waitForStage('root')).resolves.toBeDefined()
+    await expect(named.eject()).rejects.toMatchObject({ code: 'HELD' })
+    await Promise.all([named, copied].map((node) => node.waitForStage('joined')))
+
+    const { stdout: started } = await named.exec('uname -r; cat /proc/cmdline; lsmod')
+    expect(started).toMatch(/^6\.\S+-cloud-amd64\n.* ipv6\.disable=1 plump\.debug\n/)
+    expect(started).toContain('wireguard')
+    // Everything is read again, from memory: nothing of it can come from the disc.
+    const { stdout: read, exitCode } = await copied.exec('echo 3 > /proc/sys/vm/drop_caches; cat /usr/bin/* > /dev/null && plump version && grep -c sr0 /proc/mounts', { limitSeconds: 300 })
+    expect([read.trim().split('\n').at(-1), exitCode]).toEqual(['0', 1])
+    for (const node of [named, copied]) {
+      await until(`node ${node.number} sees two members`, 60, async () => (await members(node)).filter(({ state }) => state === 'alive').length === 2)
+    }
+  })
+})
