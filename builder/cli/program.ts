@@ -12,6 +12,7 @@ import { registerLab } from './lab.ts'
 import { registerPackage } from './package.ts'
 import { registerPlan } from './plan.ts'
 import { registerReference } from './reference.ts'
+import { registerSim } from './sim.ts'
 import { registerTest } from './test.ts'
 
 /** Verbs of the lab that start machines; the others need no tools that were not there before. */
@@ -33,6 +34,7 @@ export function createProgram(): Command {
   registerDoctor(program)
   registerLab(program)
   registerTest(program)
+  registerSim(program)
   registerBench(program)
   registerFlash(program)
   registerKey(program)

@@ -5,11 +5,11 @@ import { PROJECT_FOLDER } from '../../builder/version.ts'
 
 const LINES_LIMIT = 400
 const COLUMNS_LIMIT = 240
-const CODE_FOLDERS = ['builder', 'agent', 'schema', 'test']
+const CODE_FOLDERS = ['builder', 'agent', 'schema', 'simulator', 'test']
 const TEXT_FOLDERS = [...CODE_FOLDERS, 'rootfs-overlay', 'templates', 'docs', '.ci']
 
 /** Files that are started by name, not imported. */
-const STARTED = ['builder/cli/main.ts', 'agent/main.ts', 'agent/cli/main.ts', 'agent/packages/main.ts', 'test/vm/global-setup.ts']
+const STARTED = ['builder/cli/main.ts', 'agent/main.ts', 'agent/cli/main.ts', 'agent/packages/main.ts', 'simulator/main.ts', 'test/vm/global-setup.ts']
 
 function filesBelow(folder: string): string[] {
   const full = join(PROJECT_FOLDER, folder)
@@ -35,12 +35,17 @@ function importedFiles(path: string): string[] {
 }
 
 test('builder and agent never import each other, schema imports neither', () => {
-  const forbidden: Record<string, string[]> = { builder: ['agent'], agent: ['builder'], schema: ['builder', 'agent'] }
+  const forbidden: Record<string, string[]> = { builder: ['agent', 'simulator'], agent: ['builder', 'simulator'], schema: ['builder', 'agent', 'simulator'], simulator: ['builder'] }
   const wrong = code.flatMap((path) => {
     const folder = path.split('/')[0] ?? ''
     const imports = [...read(path).matchAll(/(?:from\s+|import\()'(\.[^']+)'/g)].map((match) => relative(PROJECT_FOLDER, resolve(PROJECT_FOLDER, dirname(path), match[1] ?? '')))
     return imports.filter((target) => forbidden[folder]?.includes(target.split('/')[0] ?? '')).map((target) => `${path} imports ${target}`)
   })
+  expect(wrong).toEqual([])
+})
+
+test('the simulator takes of the agent nothing but its balancing', () => {
+  const wrong = code.filter((path) => path.startsWith('simulator/')).flatMap((path) => importedFiles(path).filter((target) => target.startsWith('agent/') && !target.startsWith('agent/balance/')).map((target) => `${path} imports ${target}`))
   expect(wrong).toEqual([])
 })
 

@@ -1,0 +1,32 @@
+import type { DecisionInput, DecisionJob } from '../../schema/decision.ts'
+import type { SeenLoad } from '../../schema/load.ts'
+import { costScale, loadWith, marginalCost, processSpeed } from './cost.ts'
+import { hasRoom, isOpenTo, usableNodes } from './eligibility.ts'
+
+/** Elsewhere must promise this much more speed: starting at home needs no network. */
+const WORTH_STARTING_AWAY = 1.2
+
+/**
+ * The node on which a job that is about to start costs least (`mosrun -j auto`): moving nothing is the cheapest move. Undefined when
+ * no other node is better than this one; `input.own.load` must be the load of this moment.
+ */
+export function placeNewJob(input: DecisionInput, job: Pick<DecisionJob, 'rssKiB' | 'mask' | 'cpuClass'>): SeenLoad | undefined {
+  if (input.rules.quiet || input.rules.stay || input.rules.lstay) return undefined
+  const demand: DecisionJob = { ...job, id: '', home: input.node, runnable: 1, ageMs: 0, residentMs: 0, lastFreezeMs: 0, locked: false }
+  const targets = usableNodes(input)
+  const scale = costScale(input.clusterSize, Math.max(input.own.load, ...targets.map((node) => node.load)))
+  const fitsHere = hasRoom(input.own, job.rssKiB)
+  const speedHere = processSpeed(input.own, loadWith(input.own, demand))
+  let best: SeenLoad | undefined
+  let bestCost = fitsHere ? marginalCost(scale, input.own, demand) / WORTH_STARTING_AWAY : Infinity
+  for (let step = 0; step < targets.length; step++) {
+    const node = targets[(step + input.seed) % targets.length]
+    if (node === undefined || !isOpenTo(node, demand)) continue
+    if (fitsHere && processSpeed(node, loadWith(node, demand)) < speedHere * WORTH_STARTING_AWAY) continue
+    const cost = marginalCost(scale, node, demand)
+    if (cost >= bestCost) continue
+    best = node
+    bestCost = cost
+  }
+  return best
+}

@@ -1,0 +1,47 @@
+import type { DecisionInput, DecisionJob } from '../../schema/decision.ts'
+import type { SeenLoad } from '../../schema/load.ts'
+import { marginalCost } from './cost.ts'
+import type { CostScale } from './cost.ts'
+import { isOpenTo, MEMORY_RESERVE } from './eligibility.ts'
+
+/** Swapping this much out means that memory is short already, whatever the kernel calls free. */
+const SWAPPING_KIBPS = 1_024
+
+/** Memory ushering (Barak, Braverman: Memory Ushering in a Scalable Computing Cluster, 1998): below the reserve, memory decides. */
+export function isShortOfMemory({ memoryFreeKiB, memoryTotalKiB, swapOutKiBps }: DecisionInput['own']): boolean {
+  return memoryFreeKiB < memoryTotalKiB * MEMORY_RESERVE || swapOutKiBps >= SWAPPING_KIBPS
+}
+
+export interface Usher {
+  job: DecisionJob
+  target: SeenLoad
+}
+
+/**
+ * The smallest job whose going ends the shortage, else the largest that fits anywhere; to the node where it costs least. Undefined when none
+ * has room: then nothing is gained by moving the shortage about.
+ */
+export function chooseUsher(jobs: readonly DecisionJob[], own: DecisionInput['own'], targets: readonly SeenLoad[], scale: CostScale): Usher | undefined {
+  const missingKiB = own.memoryTotalKiB * MEMORY_RESERVE - own.memoryFreeKiB
+  const bySize = jobs.filter((job) => job.rssKiB > 0).toSorted((a, b) => a.rssKiB - b.rssKiB)
+  const enough = bySize.filter((job) => job.rssKiB >= missingKiB)
+  const tooSmall = bySize.filter((job) => job.rssKiB < missingKiB).toReversed()
+  for (const job of [...enough, ...tooSmall]) {
+    const target = cheapest(targets.filter((node) => isOpenTo(node, job)), job, scale)
+    if (target !== undefined) return { job, target }
+  }
+  return undefined
+}
+
+function cheapest(targets: readonly SeenLoad[], job: DecisionJob, scale: CostScale): SeenLoad | undefined {
+  let best: SeenLoad | undefined
+  let bestCost = Infinity
+  for (const node of targets) {
+    const cost = marginalCost(scale, node, job)
+    if (cost < bestCost) {
+      best = node
+      bestCost = cost
+    }
+  }
+  return best
+}
