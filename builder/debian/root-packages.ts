@@ -9,6 +9,8 @@ export const ROOT_PACKAGES: readonly { name: string; why: string }[] = [
   { name: 'nftables', why: 'drops what is not for a node' },
   { name: 'dropbear-bin', why: 'ssh, when ssh.authorizedKeys is set' },
   { name: 'wireguard-tools', why: 'wg, which sets the keys of the mesh' },
+  { name: 'criu', why: 'dumps the processes of a job and restores them on another node' },
+  { name: 'tar', why: 'criu packs tmpfs mounts of a job with it; busybox\'s lacks the options it asks for' },
 ]
 
 /**
