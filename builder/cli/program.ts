@@ -7,6 +7,7 @@ import { registerClean } from './clean.ts'
 import { registerDoctor } from './doctor.ts'
 import { registerFlash } from './flash.ts'
 import { registerKey } from './key.ts'
+import { registerInspect } from './inspect.ts'
 import { registerKernel } from './kernel.ts'
 import { registerLab } from './lab.ts'
 import { registerPackage } from './package.ts'
@@ -31,6 +32,7 @@ export function createProgram(): Command {
   registerBuild(program)
   registerPlan(program)
   registerKernel(program)
+  registerInspect(program)
   registerDoctor(program)
   registerLab(program)
   registerTest(program)

@@ -39,5 +39,6 @@ export const HOST_TOOLS: readonly HostTool[] = [
   { name: 'lsblk, blockdev', anyOf: ['lsblk'], package: 'util-linux', why: 'tells sticks from the disks of this machine', neededBy: FLASH },
   { name: 'sfdisk', anyOf: ['sfdisk'], package: 'fdisk', why: 'adds the partition PLUMPDATA', neededBy: FLASH },
   { name: 'mkfs.ext4', anyOf: ['mkfs.ext4'], package: 'e2fsprogs', why: 'makes the file system of PLUMPDATA', neededBy: FLASH },
+  { name: 'ssh-keygen', anyOf: ['ssh-keygen'], package: 'openssh-client', why: 'signs ISOs and checks their signatures', neededBy: ['test'] },
   { name: 'faketime', anyOf: ['faketime'], package: 'faketime', why: 'shows that a build does not depend on the clock', neededBy: ['test'] },
 ]

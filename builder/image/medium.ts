@@ -52,6 +52,11 @@ export function describeText(path: string, text: string): ManifestLine {
   return { path, sha256: createHash('sha256').update(text).digest('hex'), bytes: Buffer.byteLength(text) }
 }
 
+/** Reads the lines of a manifest. Throws nothing: what is no such line is left out. */
+export function parseManifest(text: string): ManifestLine[] {
+  return [...text.matchAll(/^([0-9a-f]{64}) {2}(\d+) {2}(.+)$/gm)].map(([, sha256 = '', bytes, path = '']) => ({ sha256, bytes: Number(bytes), path }))
+}
+
 /** `SHA256  SIZE  PATH` lines, sorted by path; the initramfs checks the medium against them. */
 export function formatManifest(lines: readonly ManifestLine[]): string {
   return lines.toSorted((a, b) => (a.path < b.path ? -1 : 1)).map(({ sha256, bytes, path }) => `${sha256}  ${bytes}  ${path}\n`).join('')

@@ -1,6 +1,7 @@
 import { chmod, constants, copyFile, cp, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { PlumpError } from '../errors.ts'
+import { signatureFile } from '../inspect/signature.ts'
 import { fileSha256 } from './tree-digest.ts'
 import type { Build } from './build.ts'
 
@@ -45,6 +46,8 @@ export async function publish(build: Build, publication: Publication): Promise<P
     await cp(publication.netboot, join(aside, 'netboot'), { recursive: true, mode: constants.COPYFILE_FICLONE })
     await chmod(join(aside, 'netboot/initrd'), mode)
     build.signal.throwIfAborted()
+    // A signature of the ISO that was there says nothing of this one.
+    await rm(signatureFile(published.iso), { force: true })
     await moveIntoPlace(aside, final, `${name}.iso`)
     return published
   } catch (error) {

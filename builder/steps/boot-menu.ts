@@ -10,6 +10,7 @@ import { fileInputs, secretInput } from '../pipeline/inputs.ts'
 import type { Build } from '../pipeline/build.ts'
 import type { Step } from '../pipeline/step.ts'
 import { agentBundle } from './agent-bundle.ts'
+import { contents } from './contents.ts'
 import { firmware } from './firmware.ts'
 import { initramfs } from './initramfs.ts'
 import { kernel } from './kernel.ts'
@@ -21,12 +22,12 @@ const TEMPLATE = 'templates/grub.cfg.hbs'
 
 /**
  * Everything on the medium that depends on which image it is. Result: medium/, with boot/grub/{grub.cfg,eltorito.img}, plump/{image-id,
- * node.json,manifest} and, when it is embedded, plump/cluster.key.
+ * node.json,contents.json,manifest} and, when it is embedded, plump/cluster.key.
  */
 export const bootMenu: Step = {
   id: 'boot-menu',
   title: 'Write the boot menu and the image\'s settings',
-  needs: [firmware, rootSquashfs, agentBundle, packages],
+  needs: [firmware, rootSquashfs, agentBundle, packages, contents],
   needsOfKernel: (name) => [kernel(name), initramfs(name), modulesSquashfs(name)],
   codeUrl: import.meta.url,
   inputs: async (build) => ({
@@ -56,6 +57,7 @@ export const bootMenu: Step = {
       ['plump/image-id', `${id}\n`],
       ['plump/base-id', `${baseId}\n`],
       ['plump/node.json', nodeJson(config, version, id)],
+      ['plump/contents.json', await readFile(join(result(contents), 'contents.json'), 'utf8')],
       // Debian's signed GRUB takes the file system that has this file for its own.
       ['.disk/info', `Plump ${version} ${config.name} ${id}\n`],
     ])

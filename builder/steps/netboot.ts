@@ -60,6 +60,8 @@ export const netboot: Step = {
 
 /** What of the medium the initramfs needs; kernel and small initrd have come by the network already. */
 function isCarried(path: string, kernelName: string): boolean {
+  // contents.json is for inspect; a node has no use for it.
+  if (path === 'plump/contents.json') return false
   return path.startsWith('live/') || path.startsWith('plump/') || path.startsWith('packages/') || path === `kernels/${kernelName}/modules.sqfs`
 }
 

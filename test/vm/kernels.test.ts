@@ -1,9 +1,10 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { run } from '../../builder/os/run.ts'
 import { PROJECT_FOLDER } from '../../builder/version.ts'
 import { kernelDescriptionSchema, kernelListSchema } from '../../schema/kernel-description.ts'
+import { differencesSchema, inspectionSchema } from '../../schema/inspection.ts'
 import { buildVariant, variantFolder } from './support/variant.ts'
 import { until } from './support/until.ts'
 import { members, withLab } from './support/with-lab.ts'
@@ -31,6 +32,24 @@ test('kernel add and list tell what will not work with which kernel', async () =
   expect(chosen).toBe('debian')
   expect(kernels.map(({ name }) => name)).toEqual(['debian', 'cloud'])
   expect(kernels.map(({ lacks }) => lacks.map(({ config }) => config).includes('CONFIG_USB_STORAGE'))).toEqual([false, true])
+})
+
+test('inspect tells an ISO with that kernel from the one without, and a damaged one from both', async () => {
+  const found = inspectionSchema.parse(JSON.parse(await run(PLUMP, ['inspect', iso, '--json'])))
+  expect(found.contents.kernels.map(({ name }) => name)).toEqual(['debian', 'cloud'])
+  expect(found.menu.map(({ id }) => id)).toEqual(['debian', 'cloud', 'ram', 'check', 'rescue'])
+  expect(found).toMatchObject({ damaged: [], checksumFile: 'matches', secret: true, bootWays: { biosCd: true, biosDisk: true, uefiCd: true, uefiDisk: true, secureBoot: true } })
+  const plain = await buildVariant('kernels-none', 'cluster:\n  key: ask\n')
+  const differences = differencesSchema.parse(JSON.parse(await run(PLUMP, ['inspect', plain, iso, '--json'])))
+  expect(differences).toContainEqual({ what: 'kernel', name: 'cloud', after: found.contents.kernels[1]?.version })
+  expect(differences).toContainEqual({ what: 'image', name: 'cluster key', before: 'not embedded', after: 'embedded' })
+  expect(differences.filter(({ what }) => what === 'package')).toEqual([])
+  const bytes = await readFile(iso)
+  const half = Math.floor(bytes.length / 2)
+  bytes.writeUInt8(bytes.readUInt8(half) ^ 1, half)
+  const damaged = join(variantFolder('kernels'), 'damaged.image')
+  await writeFile(damaged, bytes)
+  await expect(run(PLUMP, ['inspect', damaged])).rejects.toMatchObject({ message: expect.stringMatching(/error\[DAMAGED\]: .* is not what was built: live\//) })
 })
 
 test('a kernel started by its name at the menu, and a node whose CD was taken out, are members of one cluster', async () => {
