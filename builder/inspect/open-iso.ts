@@ -21,10 +21,13 @@ export interface OpenedIso {
 
 /** Opens an ISO. Throws NO_ISO when it is none that xorriso can read. */
 export async function openIso(iso: string): Promise<OpenedIso> {
+  const noIso = (cause?: unknown): PlumpError => new PlumpError('NO_ISO', `${iso} is not an ISO that can be read`, { fix: './plump build makes one in final/', exitCode: EXIT.usage, cause })
   const report = await run('xorriso', ['-indev', `stdio:${iso}`, '-report_el_torito', 'plain', '-report_system_area', 'plain', '-find', '/', '-type', 'f', '-exec', 'report_lba', '--']).catch((error: unknown) => {
-    throw new PlumpError('NO_ISO', `${iso} is not an ISO that can be read`, { fix: './plump build makes one in final/', exitCode: EXIT.usage, cause: error })
+    throw noIso(error)
   })
   const files = parseFiles(report)
+  // xorriso takes what it does not know for an empty medium.
+  if (files.length === 0) throw noIso()
   const handle = await open(iso)
   return {
     files,

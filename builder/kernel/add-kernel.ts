@@ -8,6 +8,7 @@ import { run } from '../os/run.ts'
 import { buildRun } from '../pipeline/build-run.ts'
 import { fileSha256 } from '../pipeline/tree-digest.ts'
 import type { Build } from '../pipeline/build.ts'
+import type { KernelOrigin } from '../record/kernel-software.ts'
 import { unpackKernelPackage } from './unpack-kernel.ts'
 
 /** Where a kernel comes from. */
@@ -15,15 +16,6 @@ export type KernelSource =
   | { kind: 'files'; image: string; modules: string; config?: string; systemMap?: string }
   | { kind: 'deb'; file: string }
   | { kind: 'suite'; package: string }
-
-/** origin.json beside a kernel that came as a package: what the SBOM says of it. */
-export interface KernelOrigin {
-  package: string
-  version: string
-  sha256: string
-  /** Whether it is a package of the base suite. */
-  suite: boolean
-}
 
 /** Puts a kernel into the folder of kernels under a name that is free. Nothing is left behind when it fails. */
 export async function addKernel(build: Build, name: string, source: KernelSource): Promise<void> {

