@@ -14,6 +14,7 @@ import { registerPackage } from './package.ts'
 import { registerPlan } from './plan.ts'
 import { registerReference } from './reference.ts'
 import { registerSim } from './sim.ts'
+import { registerSummary } from './summary.ts'
 import { registerTest } from './test.ts'
 
 /** Verbs of the lab that start machines; the others need no tools that were not there before. */
@@ -31,6 +32,7 @@ export function createProgram(): Command {
     .configureOutput({ outputError: (text, write) => write(usageError(text)) })
   registerBuild(program)
   registerPlan(program)
+  registerSummary(program)
   registerKernel(program)
   registerInspect(program)
   registerDoctor(program)
