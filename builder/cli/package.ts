@@ -2,7 +2,10 @@ import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { packageBaseName } from '../../schema/package-list.ts'
 import { readConfig } from '../config/read-config.ts'
+import { ensureTools } from '../doctor/ensure-tools.ts'
 import { EXIT, PlumpError } from '../errors.ts'
+import { interruption } from '../os/interruption.ts'
+import { addToIso } from '../packages/add-to-iso.ts'
 import { addToFolder, removeFromFolder } from '../packages/change-folder.ts'
 import { assertAccepted, inspectArchive } from '../packages/inspect-archive.ts'
 import { makeArchive } from '../packages/make-archive.ts'
@@ -21,6 +24,7 @@ export function registerPackage(program: Command): void {
   verb('add', 'Put an archive, or a folder packed as one, into the packages folder and its list.')
     .argument('<source>', 'a .tar.gz, .tgz, .tar, .tar.xz or .tar.zst, or a folder; paths in it are relative to the node\'s /')
     .option('--replace-programs', 'list it with !: it may replace the node\'s own program files')
+    .option('--iso <file>', 'put it into this finished ISO, without a build, and not into the packages folder')
     .action(add)
   verb('list', 'Tell what nodes unpack, in which order, and what is in it.')
     .option('--json', 'print the packages as JSON')
@@ -36,8 +40,17 @@ export function registerPackage(program: Command): void {
     .action(make)
 }
 
-async function add(source: string, options: Options & { replacePrograms?: boolean }): Promise<void> {
+async function add(source: string, options: Options & { replacePrograms?: boolean; iso?: string }): Promise<void> {
+  if (options.iso !== undefined) return await addIntoIso(options.iso, source, options.replacePrograms ?? false)
   print(await addToFolder(await folderOf(options), source, { mayReplace: options.replacePrograms ?? false, epochSeconds: epochSeconds() }))
+}
+
+async function addIntoIso(iso: string, source: string, mayReplace: boolean): Promise<void> {
+  const signal = interruption()
+  await ensureTools('build', { signal })
+  const changed = await addToIso(iso, source, { mayReplace, signal })
+  process.stderr.write(`${changed.archive.name} is in; SHA-256 ${changed.sha256}. Netboot files beside the ISO are as they were; a signature must be made anew.\n`)
+  print(changed.file)
 }
 
 async function list(options: Options & { json?: boolean }): Promise<void> {

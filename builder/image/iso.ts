@@ -1,10 +1,11 @@
-import { hybridBootSector } from './grub-bios.ts'
 import type { MediumFile } from './medium.ts'
 
 export interface IsoOptions {
   file: string
   volumeId: string
   epochSeconds: number
+  /** GRUB's boot sector for disks. */
+  bootSector: string
   /** The EFI system partition. */
   espImage: string
   files: readonly MediumFile[]
@@ -26,10 +27,10 @@ export function isoArguments(options: IsoOptions): string[] {
     '--sort-weight', '1', '/plump',
     '--set_all_file_dates', xorrisoDate(options.epochSeconds),
     '-b', ELTORITO_PATH, '-c', 'boot/grub/boot.cat', '-no-emul-boot', '-boot-load-size', '4', '-boot-info-table', '--grub2-boot-info',
-    '--grub2-mbr', hybridBootSector(), '-partition_offset', '16', '--mbr-force-bootable',
+    '--grub2-mbr', options.bootSector, '-partition_offset', '16', '--mbr-force-bootable',
     '-append_partition', '2', '0xef', options.espImage, '-appended_part_as_gpt',
     '-eltorito-alt-boot', '-e', '--interval:appended_partition_2:all::', '-no-emul-boot',
-    '-graft-points', ...options.files.map(({ path, source }) => `${escapeGraft(path)}=${escapeGraft(source)}`),
+    '-graft-points', ...options.files.toSorted((a, b) => (a.path < b.path ? -1 : 1)).map(({ path, source }) => `${escapeGraft(path)}=${escapeGraft(source)}`),
   ]
 }
 

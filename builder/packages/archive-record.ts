@@ -7,7 +7,7 @@ export function addOnSoftware({ name, sha256, metadata }: InspectedArchive): Oth
   const title = metadata?.name ?? packageBaseName(name) ?? name
   const version = metadata?.version ?? `sha256:${sha256.slice(0, 16)}`
   return {
-    name: title, version, sha256, license: metadata?.license ?? 'NOASSERTION',
+    addOn: true, name: title, version, sha256, license: metadata?.license ?? 'NOASSERTION',
     purl: `pkg:generic/${encodeURIComponent(title)}@${encodeURIComponent(version)}?checksum=sha256:${sha256}`,
   }
 }

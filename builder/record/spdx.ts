@@ -3,6 +3,8 @@ import { spdxExpression } from '../debian/copyright.ts'
 
 /** Software of the image that is no Debian package. */
 export interface OtherSoftware {
+  /** Whether the user added it; names may be the same as those of software that is ours. */
+  addOn?: boolean
   name: string
   version: string
   /** SPDX expression, as in package.json. */
@@ -101,9 +103,10 @@ function ownersOfTexts({ debian, copyrights }: SpdxInput): Map<string, string> {
   return owners
 }
 
-function otherPackage(software: OtherSoftware): SpdxPackage {
+/** The entry of software that is no Debian package. */
+export function otherPackage(software: OtherSoftware): SpdxPackage {
   return {
-    SPDXID: spdxId('other', software.name),
+    SPDXID: spdxId(software.addOn ? 'add-on' : 'other', software.name),
     name: software.name,
     versionInfo: software.version,
     downloadLocation: 'NOASSERTION',
@@ -120,7 +123,7 @@ function purlReference(purl: string): object {
   return { referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: purl }
 }
 
-function relationship(from: string, relationshipType: string, to: string): object {
+export function relationship(from: string, relationshipType: string, to: string): object {
   return { spdxElementId: from, relationshipType, relatedSpdxElement: to }
 }
 

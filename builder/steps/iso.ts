@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { volumeId } from '../image/finished-iso.ts'
 import { hybridBootSector } from '../image/grub-bios.ts'
 import { isoArguments } from '../image/iso.ts'
 import { filesBelow, largeFiles } from '../image/medium.ts'
@@ -38,8 +39,9 @@ export const iso: Step = {
     })]
     await run('xorriso', isoArguments({
       file: join(out, 'plump.iso'),
-      volumeId: `PLUMP_${id.toUpperCase()}`,
+      volumeId: volumeId(id),
       epochSeconds: build.epochSeconds,
+      bootSector: hybridBootSector(),
       espImage: join(result(esp), 'efi.img'),
       files,
     }), {
