@@ -4,11 +4,13 @@ import { nodeJsonSchema, type NodeJson } from '../schema/node-json.ts'
 import { formatWaitingLine } from '../schema/stage-line.ts'
 import { startApi } from './api/api.ts'
 import type { AgentContext, Capability } from './capability.ts'
+import { startClock } from './clock/clock.ts'
 import { startConsole } from './console/console.ts'
 import { startDiscovery } from './discovery/discovery.ts'
 import { startFirewall } from './firewall/firewall.ts'
 import { startIdentity } from './identity/identity.ts'
 import { startLeases } from './leases/leases.ts'
+import { startLinks } from './links/links.ts'
 import { openLog } from './log.ts'
 import { keyAnswers, submitClusterKey, waitForClusterKey } from './members/cluster-key.ts'
 import { startMembers } from './members/members.ts'
@@ -42,6 +44,7 @@ function main(): void {
   const running: Capability[] = [
     startFirewall(context),
     startNics(context),
+    startLinks(context),
     startLeases(context),
     startIdentity(context),
     startConsole(context),
@@ -49,6 +52,7 @@ function main(): void {
     startPeers(context),
     startPackagePrograms(context),
     startSsh(context),
+    startClock(context),
     { stop: keepLogSmall() },
   ]
   tellWhenReady(context)

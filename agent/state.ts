@@ -1,3 +1,4 @@
+import type { FixedAddress } from '../schema/network.ts'
 import type { Lease, Member, NicReport, NodeId, Waiting } from '../schema/node-state.ts'
 import type { Stage } from '../schema/stage-line.ts'
 
@@ -5,12 +6,16 @@ import type { Stage } from '../schema/stage-line.ts'
 export interface NodeState {
   /** nics */
   nics: readonly NicReport[]
+  /** links: the interfaces that are to have addresses: cards of their own, bonds, VLANs. */
+  links: readonly Link[]
   /** leases: one per address in use. */
   leases: readonly Lease[]
   /** firewall: whether the rules are loaded. */
   firewall: 'loading' | 'up' | 'failed'
   /** identity: set from the first usable address; afterwards changed by members alone (a clash of ids, another address to be reached at). */
   identity: Identity | undefined
+  /** clock: what this node's clock is set by, and how far it was from it at the last look. */
+  clock: ClockState | undefined
   /** discovery: addresses at which our DNS-SD service was heard, freshest first. */
   discovered: readonly DiscoveredNode[]
   /** members: this node included once Serf runs. */
@@ -21,6 +26,20 @@ export interface NodeState {
   stage: Stage
   /** Each capability writes its own key (`leases`, `members`, …); undefined or absent = it waits for nothing. */
   waiting: Readonly<Record<string, Waiting | undefined>>
+}
+
+export interface Link {
+  interface: string
+  mac: string
+  carrier: boolean
+  /** From plump.yaml; without it the interface asks DHCP. */
+  fixed?: FixedAddress
+}
+
+export interface ClockState {
+  /** For people, as in `follows 10.0.0.1`. */
+  source: string
+  offsetMs: number
 }
 
 export interface Identity {
@@ -45,7 +64,9 @@ type Listener<Key extends keyof NodeState> = (value: NodeState[Key], before: Nod
 
 /** Holds {@link NodeState} and tells watchers of changes, synchronously and in the order they registered. */
 export class StateStore {
-  #state: NodeState = { nics: [], leases: [], firewall: 'loading', identity: undefined, discovered: [], members: [], mesh: { state: 'down' }, stage: 'root', waiting: {} }
+  #state: NodeState = {
+    nics: [], links: [], leases: [], firewall: 'loading', identity: undefined, clock: undefined, discovered: [], members: [], mesh: { state: 'down' }, stage: 'root', waiting: {},
+  }
   #listeners = new Map<keyof NodeState, Set<(value: never, before: never) => void>>()
 
   get<Key extends keyof NodeState>(key: Key): NodeState[Key] {

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { staticAddressSchema } from './static-address.ts'
+import { nodeNetworkSchema } from './network.ts'
 
 /** /etc/plump/node.json: what of plump.yaml the node needs to know. The cluster key is not in it; it lies beside it in cluster.key (mode 600). */
 export const nodeJsonSchema = z.object({
@@ -12,7 +12,7 @@ export const nodeJsonSchema = z.object({
     key: z.enum(['embed', 'ask']),
     seeds: z.array(z.ipv4()).max(64),
   }),
-  network: z.object({ static: z.array(staticAddressSchema) }),
+  network: nodeNetworkSchema,
   console: z.object({ shell: z.boolean() }),
   ssh: z.object({ authorizedKeys: z.array(z.string()) }),
 })

@@ -19,6 +19,8 @@ export const nicReportSchema = z.object({
   carrier: z.boolean(),
   /** Megabits per second, absent when the driver does not tell. */
   speedMbps: z.number().int().positive().optional(),
+  /** The bond it is part of. */
+  bond: z.string().optional(),
 })
 export type NicReport = z.output<typeof nicReportSchema>
 

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { staticAddressSchema } from './static-address.ts'
+import { networkProblems, nodeNetworkSchema } from './network.ts'
 
 /** plump.yaml, the one file a user edits. Every key has a default, so an empty file is a valid one. */
 
@@ -39,8 +39,8 @@ export const plumpYamlSchema = z.strictObject({
     key: z.enum(['embed', 'ask']).default('embed').describe('embed: the ISO carries the cluster key and is itself a secret; ask: the node asks for it on the console or takes it from a USB stick'),
     seeds: z.array(z.ipv4()).max(64).default([]).describe('addresses of members to try besides those found by multicast'),
   }).prefault({}),
-  network: z.strictObject({
-    static: z.array(staticAddressSchema).max(256).default([]).describe('fixed addresses by MAC; every other card asks DHCP'),
+  network: nodeNetworkSchema.superRefine((network, context) => {
+    for (const { path, message } of networkProblems(network)) context.addIssue({ code: 'custom', path, message })
   }).prefault({}),
   console: z.strictObject({
     serial: z.strictObject({

@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs'
-import type { StaticAddress } from '../../schema/static-address.ts'
+import type { FixedAddress } from '../../schema/network.ts'
 import { readTextIfThere, writeAtomically } from '../os/files.ts'
 import { run } from '../os/run.ts'
 
@@ -19,7 +19,7 @@ const ANNOUNCEMENTS = '2'
 const linkLocalFile = (name: string): string => `/run/plump/leases/${name}.link-local`
 const ip = (...args: string[]): Promise<string> => run(BUSYBOX, ['ip', ...args])
 
-export async function setStatic(name: string, index: number, fixed: StaticAddress): Promise<void> {
+export async function setStatic(name: string, index: number, fixed: FixedAddress): Promise<void> {
   const metric = String(ROUTER_METRIC + index)
   await ip('addr', 'replace', fixed.address, 'broadcast', '+', 'dev', name)
   if (fixed.gateway) await ip('route', 'replace', 'default', 'via', fixed.gateway, 'dev', name, 'metric', metric)

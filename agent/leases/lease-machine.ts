@@ -1,5 +1,5 @@
 import type { Lease } from '../../schema/node-state.ts'
-import type { StaticAddress } from '../../schema/static-address.ts'
+import type { FixedAddress } from '../../schema/network.ts'
 import { linkLocalCandidate } from './link-local.ts'
 
 /**
@@ -33,7 +33,7 @@ export type LinkLocalPhase =
 export interface Port {
   interface: string
   mac: string
-  fixed: StaticAddress | undefined
+  fixed: FixedAddress | undefined
   carrier: boolean
   dhcp: DhcpPhase
   linkLocal: LinkLocalPhase
@@ -56,7 +56,7 @@ export type PortAction =
   | { do: 'start-dhcp'; wanted: string | undefined; firstTry: boolean }
   | { do: 'renew-dhcp' }
   | { do: 'stop-dhcp' }
-  | { do: 'set-static'; address: StaticAddress }
+  | { do: 'set-static'; address: FixedAddress }
   | { do: 'probe'; address: string }
   | { do: 'add-link-local'; address: string }
   | { do: 'remove-link-local'; address: string }
@@ -81,7 +81,7 @@ export interface Found {
  * An interface at first sight. A restarted agent takes over what runs: an address in use stays in use and is neither
  * renewed nor probed again. A fresh interface has no carrier until an event says so.
  */
-export function newPort(name: string, mac: string, fixed: StaticAddress | undefined, found: Found, nowMs: number): Port {
+export function newPort(name: string, mac: string, fixed: FixedAddress | undefined, found: Found, nowMs: number): Port {
   const fresh: Port = { interface: name, mac, fixed, carrier: false, dhcp: { phase: 'off' }, linkLocal: { phase: 'none' }, silentSinceMs: undefined }
   if (fixed || (found.dhcp === undefined && found.linkLocal === undefined)) return fresh
   const lease = found.dhcp === 'asking' ? undefined : found.dhcp
@@ -234,7 +234,7 @@ function tick(before: Port, nowMs: number): Step {
   return { port, actions }
 }
 
-function fixedLease(name: string, fixed: StaticAddress): Lease {
+function fixedLease(name: string, fixed: FixedAddress): Lease {
   const [address, prefix] = fixed.address.split('/')
   return {
     interface: name,

@@ -1,7 +1,8 @@
 import { mkdirSync } from 'node:fs'
-import type { Lease, NicReport } from '../../schema/node-state.ts'
+import type { Lease } from '../../schema/node-state.ts'
 import type { AgentContext, Capability } from '../capability.ts'
 import { readTextIfThere, writeAtomically } from '../os/files.ts'
+import type { Link } from '../state.ts'
 import { addLinkLocal, directRoute, isFree, removeLinkLocal, setStatic, takenOverLinkLocal } from './addresses.ts'
 import { dhcpProcess, forgetDhcp, readLease, renewDhcp, startDhcp, stopDhcp, watchLeases } from './dhcp-client.ts'
 import { leasesOf, newPort, step, type Port, type PortAction, type PortEvent } from './lease-machine.ts'
@@ -14,7 +15,7 @@ const PATIENCE_MS = 4_000
 const FOLDER = '/run/plump/leases'
 
 /**
- * Gives every network card with a carrier its addresses, all at the same time, and keeps state `leases` current. Each
+ * Gives every link (a network card, a bond, a VLAN) with a carrier its addresses, all at the same time, and keeps state `leases` current. Each
  * interface is a {@link Port} of its own, so that a silent one delays nothing.
  */
 export function startLeases(context: AgentContext): Capability {
@@ -65,33 +66,31 @@ export function startLeases(context: AgentContext): Capability {
     context.state.setWaiting('leases', patient ? undefined : waitingForAddress([...ports.values()]))
   }
 
-  const follow = (nics: readonly NicReport[]): void => {
+  const follow = (links: readonly Link[]): void => {
     for (const name of ports.keys()) {
-      if (nics.some((nic) => nic.interface === name)) continue
+      if (links.some((link) => link.interface === name)) continue
       log.info(`${name} is gone`)
       ports.delete(name)
       forgetDhcp(name).catch((error: unknown) => log.warn(String(error)))
     }
-    for (const nic of nics) {
-      if (nic.interface === undefined) continue
-      if (ports.has(nic.interface)) happen(nic.interface, { kind: 'carrier', up: nic.carrier })
-      else void open(nic.interface, nic.mac ?? '')
+    for (const link of links) {
+      if (ports.has(link.interface)) happen(link.interface, { kind: 'carrier', up: link.carrier })
+      else void open(link.interface)
     }
     publish()
   }
 
   /** Takes an interface over with what runs on it already, then tells it of its carrier. */
-  const open = async (name: string, mac: string): Promise<void> => {
+  const open = async (name: string): Promise<void> => {
     if (opening.has(name)) return
     opening.add(name)
     const linkLocal = await takenOverLinkLocal(name)
     opening.delete(name)
-    const nic = context.state.get('nics').find((report) => report.interface === name)
-    if (!nic) return
-    const fixed = context.config.network.static.find((entry) => entry.mac === mac)
+    const link = context.state.get('links').find((one) => one.interface === name)
+    if (!link) return
     const dhcp = dhcpProcess(name) === undefined ? undefined : readLease(name) ?? 'asking'
-    ports.set(name, newPort(name, mac, fixed, { carrier: nic.carrier, dhcp, linkLocal }, context.nowMs()))
-    happen(name, { kind: 'carrier', up: nic.carrier })
+    ports.set(name, newPort(name, link.mac, link.fixed, { carrier: link.carrier, dhcp, linkLocal }, context.nowMs()))
+    happen(name, { kind: 'carrier', up: link.carrier })
   }
 
   const tick = (): void => {
@@ -107,24 +106,24 @@ export function startLeases(context: AgentContext): Capability {
     const lease = readLease(name)
     happen(name, lease ? { kind: 'leased', lease } : { kind: 'unleased' })
   })
-  const unwatchLeases = context.state.watch('leases', writeResolvConf)
-  const unwatchNics = context.state.watch('nics', follow)
+  const unwatchLeases = context.state.watch('leases', (leases) => writeResolvConf(leases, context.config.network.dns))
+  const unwatchLinks = context.state.watch('links', follow)
   const ticking = setInterval(tick, TICK_MS)
-  follow(context.state.get('nics'))
+  follow(context.state.get('links'))
 
   return {
     stop() {
       clearInterval(ticking)
-      unwatchNics()
+      unwatchLinks()
       unwatchLeases()
       unwatchFiles()
     },
   }
 }
 
-function writeResolvConf(leases: readonly Lease[]): void {
+function writeResolvConf(leases: readonly Lease[], first: readonly string[]): void {
   // The last servers known are better than none while a cable is out.
-  if (leases.length > 0) writeAtomically('/etc/resolv.conf', formatResolvConf(leases))
+  if (leases.length > 0) writeAtomically('/etc/resolv.conf', formatResolvConf(leases, first))
 }
 
 function interfaceIndex(name: string): number {

@@ -20,6 +20,8 @@ export interface NicInterface extends NicDevice {
   /** How often the carrier came or went, to notice flaps between two looks. */
   carrierChanges: number
   speedMbps: number | undefined
+  /** The bond it is part of. */
+  bond: string | undefined
 }
 
 /** The C library's: one system call, where Node's own looks at every folder of the path. */
@@ -50,7 +52,9 @@ export function readInterfaces(sys = '/sys'): NicInterface[] {
         name,
         ...physicalDevice(device),
         index: Number(read(`${folder}/ifindex`)),
-        mac: read(`${folder}/address`) ?? '',
+        // The cards of a bond all show the MAC address of the bond.
+        mac: read(`${folder}/bonding_slave/perm_hwaddr`) ?? read(`${folder}/address`) ?? '',
+        bond: existsSync(`${folder}/bonding_slave`) ? basename(realpathSync(`${folder}/master`)) : undefined,
         module: moduleOf(device),
         // The kernel refuses to read it (EINVAL) while the interface is down.
         carrier: read(`${folder}/carrier`) === '1',

@@ -11,6 +11,7 @@ export function reportNics(interfaces: readonly NicInterface[], devices: readonl
     driver: { state: 'bound', module: nic.module },
     carrier: nic.carrier,
     ...(nic.speedMbps === undefined ? {} : { speedMbps: nic.speedMbps }),
+    ...(nic.bond === undefined ? {} : { bond: nic.bond }),
   }))
   const taken = new Set(interfaces.map((nic) => nic.busId))
   const idle = devices.filter((device) => !taken.has(device.busId)).map((device): NicReport => {

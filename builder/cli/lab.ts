@@ -23,6 +23,7 @@ interface NodeFlags extends LabFlag {
   iso?: string
   append?: string
   kernel?: string
+  clock?: string
   wait: boolean
   limit: number
 }
@@ -108,6 +109,7 @@ function nodeOptions(command: Command): Command {
     .option('--iso <file>', 'the ISO to boot (default: the newest in final/)')
     .option('--kernel <name>', 'which kernel of the ISO (medium kernel only; default: debian)')
     .option('--append <text>', 'more kernel arguments (medium kernel only)')
+    .option('--clock <time>', 'what its clock says when it is switched on, as in 2003-03-01T12:00:00 (default: the right time)')
     .option('--no-wait', 'return as soon as the machines are on')
     .option('--limit <seconds>', 'how long to wait for a node to be ready', whole, 300)
 }
@@ -147,6 +149,7 @@ function fromFlags(flags: NodeFlags): NodeOptions {
     ...(flags.iso === undefined ? {} : { iso: flags.iso }),
     ...(flags.append === undefined ? {} : { append: flags.append }),
     ...(flags.kernel === undefined ? {} : { kernel: flags.kernel }),
+    ...(flags.clock === undefined ? {} : { clock: flags.clock }),
   }
 }
 

@@ -8,6 +8,7 @@ export const ROOT_PACKAGES: readonly { name: string; why: string }[] = [
   { name: 'serf', why: 'membership and failure detection' },
   { name: 'nftables', why: 'drops what is not for a node' },
   { name: 'dropbear-bin', why: 'ssh, when ssh.authorizedKeys is set' },
+  { name: 'openntpd', why: 'sets the clock; Debian\'s busybox has no ntpd' },
   { name: 'wireguard-tools', why: 'wg, which sets the keys of the mesh' },
   { name: 'criu', why: 'dumps the processes of a job and restores them on another node' },
   { name: 'tar', why: 'criu packs tmpfs mounts of a job with it; busybox\'s lacks the options it asks for' },
@@ -24,6 +25,8 @@ export const NOT_NEEDED: readonly { name: string; why: string }[] = [
   { name: 'debianutils', why: 'maintainer scripts\' tools' },
   { name: 'dpkg', why: 'nothing is installed on a node' },
   { name: 'init-system-helpers', why: 'systemd and sysvinit glue of maintainer scripts' },
+  { name: 'lsb-base', why: 'functions for init scripts' },
+  { name: 'netbase', why: 'makes /etc/services and /etc/protocols, which rootfs-overlay has' },
   { name: 'perl-base', why: 'runs debconf' },
 ]
 

@@ -8,7 +8,7 @@ const LEFT_OUT: readonly { path: RegExp; why: string }[] = [
   { path: /^usr\/lib\/[^/]+\/gconv\//, why: 'Node brings its own character sets' },
   { path: /^usr\/lib\/[^/]+\/audit\//, why: 'for debugging the dynamic linker' },
   { path: /^usr\/lib\/(systemd|sysusers\.d|tmpfiles\.d|udev|modules-load\.d|init|locale|apt|dpkg)\//, why: 'other init systems and package managers' },
-  { path: /^etc\/(init\.d|default|cron\.[a-z]+|logrotate\.d|apparmor\.d|ufw|bash_completion\.d|dpkg|apt|initramfs|systemd|serf)\//, why: 'other init systems and package managers' },
+  { path: /^etc\/(init\.d|default|cron\.[a-z]+|logrotate\.d|apparmor\.d|ufw|bash_completion\.d|dpkg|apt|initramfs|systemd|serf|openntpd|network)\//, why: 'other init systems and package managers' },
   { path: /^usr\/share\/(initramfs|apport|nftables|wireguard-tools|busybox)/, why: 'examples and hooks' },
   { path: /^usr\/lib\/[^/]+\/lib(BrokenLocale|anl|c_malloc_debug|memusage|mvec|nsl|nss_compat|nss_hesiod|pcprofile)[.-]/, why: 'nothing on a node asks for them' },
   { path: /^usr\/lib\/[^/]+\/lib(rt|thread_db|tic|util)[.-]/, why: 'nothing on a node asks for them' },

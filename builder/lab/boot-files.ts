@@ -3,7 +3,7 @@ import { glob, mkdir, readFile, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { EXIT, PlumpError } from '../errors.ts'
 import { run } from '../os/run.ts'
-import { parseNics, usage, type MachineConfig, type Medium, type NodeOptions } from './options.ts'
+import { parseClock, parseNics, usage, type MachineConfig, type Medium, type NodeOptions } from './options.ts'
 
 const FINAL_FOLDER = join(import.meta.dirname, '..', '..', 'final')
 const DEFAULT_MEMORY_MIB = 512
@@ -21,6 +21,7 @@ export async function resolveMachine(options: NodeOptions, folder: string): Prom
     firmware: options.firmware ?? 'bios',
     medium: medium === 'kernel' ? await kernelMedium(options, folder) : { kind: medium, iso: await findIso(options.iso) },
     nics: parseNics(options.nics),
+    ...(options.clock === undefined ? {} : { clock: parseClock(options.clock) }),
   }
 }
 

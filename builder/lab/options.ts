@@ -33,6 +33,8 @@ export const machineConfigSchema = z.object({
   firmware: z.enum(FIRMWARES),
   medium: mediumSchema,
   nics: z.array(nicSchema).max(NIC_LIMIT),
+  /** What its clock says when it is switched on, UTC; undefined = the right time. */
+  clock: z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/, 'a time looks like 2003-03-01T12:00:00').optional(),
 })
 export type MachineConfig = z.output<typeof machineConfigSchema>
 
@@ -53,6 +55,8 @@ export interface NodeOptions {
   medium?: (typeof MEDIA)[number]
   /** As in `--nic`: `MODEL[@NETWORK|@none],…`. */
   nics?: string
+  /** What the machine's clock says when it is switched on, as in `2003-03-01T12:00:00` (UTC); default: the right time. */
+  clock?: string
   /** Default: the newest final/*.iso. */
   iso?: string
   /** Added to the kernel command line; medium `kernel` only. */
@@ -78,6 +82,13 @@ export function parseNics(text = DEFAULT_NIC): Nic[] {
   })
   if (nics.length > NIC_LIMIT) throw usage(`--nic: ${nics.length} network cards; a node can have ${NIC_LIMIT}`, 'name fewer models')
   return nics
+}
+
+/** Reads `--clock`. Throws PlumpError USAGE. */
+export function parseClock(text: string): string {
+  const parsed = machineConfigSchema.shape.clock.safeParse(text)
+  if (parsed.success && parsed.data !== undefined && !Number.isNaN(Date.parse(`${parsed.data}Z`))) return parsed.data
+  throw usage(`--clock: cannot read "${text}"`, 'write a time as in --clock 2003-03-01T12:00:00')
 }
 
 /** A PlumpError for wrong use of the lab, exit code 2. */

@@ -70,6 +70,7 @@ function machine(config: MachineConfig, files: MachineFiles, accelerator: 'kvm' 
     '-cpu', accelerator === 'kvm' ? 'host' : 'max',
     '-smp', String(config.cpus),
     '-m', String(config.memoryMiB),
+    ...(config.clock === undefined ? [] : ['-rtc', `base=${config.clock}`]),
     '-display', 'none', '-vga', 'std',
     ...(secure ? ['-global', 'driver=cfi.pflash01,property=secure,value=on'] : []),
     ...(files.flash === undefined ? [] : [

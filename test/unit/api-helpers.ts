@@ -19,7 +19,7 @@ export const config: NodeJson = {
   imageId: '0123456789abcdef',
   name: 'plump',
   cluster: { name: 'plump', key: 'embed', seeds: [] },
-  network: { static: [] },
+  network: { static: [], bonds: [], vlans: [], dns: [], ntp: [] },
   console: { shell: true },
   ssh: { authorizedKeys: [] },
 }
