@@ -9,7 +9,7 @@ import { startConsole } from './console/console.ts'
 import { startDiscovery } from './discovery/discovery.ts'
 import { startFirewall } from './firewall/firewall.ts'
 import { startIdentity } from './identity/identity.ts'
-import { startLeases } from './leases/leases.ts'
+import { addressAnswers, startLeases } from './leases/leases.ts'
 import { startLinks } from './links/links.ts'
 import { openLog } from './log.ts'
 import { keyAnswers, submitClusterKey, waitForClusterKey } from './members/cluster-key.ts'
@@ -18,6 +18,7 @@ import { startMesh } from './mesh/mesh.ts'
 import { meshKeys } from './mesh/mesh-key.ts'
 import { startNics } from './nics/nics.ts'
 import { startPeers } from './peers/peers.ts'
+import { netCheckAnswers } from './netcheck/net-check.ts'
 import { nowMs } from './os/clock.ts'
 import { kernelConsoles, writeToConsoles } from './os/consoles.ts'
 import { readTextIfThere, writeAtomically } from './os/files.ts'
@@ -39,15 +40,17 @@ function main(): void {
   context.stage('agent', { version: config.version })
 
   const api = startApi(context, { socketPath: API_SOCKET })
-  api.serve(keyAnswers(submitClusterKey))
+  api.serve({ ...keyAnswers(submitClusterKey), ...netCheckAnswers(context, () => 0) })
 
+  const leases = startLeases(context)
+  api.serve(addressAnswers(leases.setAddress, () => context.state.get('leases')))
   const running: Capability[] = [
     startFirewall(context),
     startNics(context),
     startLinks(context),
-    startLeases(context),
+    leases,
     startIdentity(context),
-    startConsole(context),
+    startConsole(context, { setAddress: leases.setAddress }),
     api,
     startPeers(context),
     startPackagePrograms(context),
@@ -62,7 +65,9 @@ function main(): void {
 
   void waitForClusterKey(context).then((key) => {
     context.clusterKey = key
-    running.push(startDiscovery(context), startMembers(context, meshKeys().publicKey), startMesh(context))
+    const discovery = startDiscovery(context)
+    running.push(discovery, startMembers(context, meshKeys().publicKey), startMesh(context))
+    api.serve(netCheckAnswers(context, discovery.packetsHeard))
   })
 }
 
@@ -120,8 +125,9 @@ function readConfig(): NodeJson {
   try {
     return nodeJsonSchema.parse(JSON.parse(readFileSync(NODE_JSON, 'utf8')))
   } catch (error) {
+    openLog('agent').warn(`${NODE_JSON}: ${error instanceof Error ? error.message : String(error)}`)
     tell(formatWaitingLine({ for: `a usable ${NODE_JSON}`, fix: 'boot an image built with ./plump build' }))
-    throw error
+    process.exit(1)
   }
 }
 

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { networkRequestSchemas, networkResultSchemas } from './network-api.ts'
 import { leaseSchema, memberSchema, nicReportSchema, nodeIdSchema, nodeStatusSchema } from './node-state.ts'
 
 /**
@@ -25,6 +26,7 @@ export const apiRequestSchema = z.discriminatedUnion('request', [
     /** The cluster key as somebody typed it. */
     text: z.string().max(KEY_TEXT_LIMIT_CHARS),
   }),
+  ...networkRequestSchemas,
 ])
 export type ApiRequest = z.output<typeof apiRequestSchema>
 export type ApiRequestName = ApiRequest['request']
@@ -37,6 +39,7 @@ export const apiResultSchemas = {
   leases: z.array(leaseSchema),
   log: z.array(z.string()),
   'submit-key': z.object({ accepted: z.literal(true) }),
+  ...networkResultSchemas,
 } as const satisfies Record<ApiRequestName, z.ZodType>
 export type ApiResults = { [Name in ApiRequestName]: z.output<(typeof apiResultSchemas)[Name]> }
 

@@ -58,7 +58,12 @@ export const memberSchema = z.object({
 })
 export type Member = z.output<typeof memberSchema>
 
-export const waitingSchema = z.object({ for: z.string(), fix: z.string() })
+export const waitingSchema = z.object({
+  for: z.string(),
+  fix: z.string(),
+  /** The node is of no use without it and a person must help: the screen shows nothing else. */
+  fatal: z.literal(true).optional(),
+})
 export type Waiting = z.output<typeof waitingSchema>
 
 export const nodeStatusSchema = z.object({

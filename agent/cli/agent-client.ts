@@ -8,12 +8,12 @@ const ANSWER_LIMIT_CHARS = 16 * 1024 * 1024
 /** A request as it may be written, with defaulted fields left out. */
 type RequestFields<Name extends ApiRequestName> = Partial<Omit<Extract<ApiRequest, { request: Name }>, 'request'>>
 
-/** Asks the agent one thing. Throws NodeError: the agent's own refusal, AGENT_UNREACHABLE or AGENT_SILENT. */
+/** Asks the agent one thing, with `limitMs` for its answer. Throws NodeError: the agent's own refusal, AGENT_UNREACHABLE or AGENT_SILENT. */
 export async function ask<Name extends ApiRequestName>(
-  socketPath: string, request: Name, fields: RequestFields<Name> = {},
+  socketPath: string, request: Name, fields: RequestFields<Name> = {}, limitMs = ANSWER_LIMIT_MS,
 ): Promise<ApiResults[Name]> {
   const results: ApiResults[Name][] = []
-  await converse(socketPath, { request, ...fields }, ANSWER_LIMIT_MS, (result) => {
+  await converse(socketPath, { request, ...fields }, limitMs, (result) => {
     results.push(result as ApiResults[Name])
     return 'enough'
   })
@@ -86,6 +86,6 @@ function unreachable(socketPath: string, error: NodeJS.ErrnoException): NodeErro
 }
 
 function silent(): NodeError {
-  const message = `the agent took the request but did not answer within ${ANSWER_LIMIT_MS / 1000} s`
+  const message = 'the agent took the request but did not answer in time'
   return new NodeError('AGENT_SILENT', message, 'see what it does with: tail /var/log/plump.log')
 }

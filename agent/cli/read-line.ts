@@ -6,10 +6,22 @@ import type { MaskedLine } from '../console/masked-line.ts'
 const PIPED_LINE_LIMIT_CHARS = 1_024
 const MASK_WIDTH = 48
 
+const NO_KEY = new NodeError('GIVEN_UP', 'no key was entered; the node goes on waiting for it', 'plump key enter')
+const NO_LINE = new NodeError('GIVEN_UP', 'given up; nothing was changed', 'start it again when you know what to type')
+
 /** Asks on a terminal for a line and shows stars instead of it. Throws NodeError GIVEN_UP after Ctrl-C or Ctrl-D. */
 export function readMaskedLine(input: ReadStream, output: Pick<WriteStream, 'write'>, prompt: string): Promise<string> {
+  return readTypedLine(input, output, (line) => `${prompt}${mask(line, MASK_WIDTH)}`, NO_KEY)
+}
+
+/** Asks on a terminal for a line. Throws NodeError GIVEN_UP after Ctrl-C or Ctrl-D. */
+export function readVisibleLine(input: ReadStream, output: Pick<WriteStream, 'write'>, prompt: string): Promise<string> {
+  return readTypedLine(input, output, (line) => `${prompt}${line.text}`, NO_LINE)
+}
+
+function readTypedLine(input: ReadStream, output: Pick<WriteStream, 'write'>, view: (line: MaskedLine) => string, givenUp: NodeError): Promise<string> {
   let line: MaskedLine = { text: '' }
-  const show = (): void => void output.write(`\r\x1b[K${prompt}${mask(line, MASK_WIDTH)}`)
+  const show = (): void => void output.write(`\r\x1b[K${view(line)}`)
   return new Promise((resolve, reject) => {
     const end = (): void => {
       input.off('data', take)
@@ -25,7 +37,7 @@ export function readMaskedLine(input: ReadStream, output: Pick<WriteStream, 'wri
       }
       end()
       if (result.state === 'entered') resolve(result.text)
-      else reject(new NodeError('GIVEN_UP', 'no key was entered; the node goes on waiting for it', 'plump key enter'))
+      else reject(givenUp)
     }
     input.setRawMode(true)
     show()

@@ -2,15 +2,18 @@ import { helpVerb } from './help.ts'
 import { key } from './key.ts'
 import { leases } from './leases.ts'
 import { log } from './log.ts'
+import { net } from './net.ts'
+import { netsetup } from './netsetup.ts'
 import { nics } from './nics.ts'
 import { nodes } from './nodes.ts'
 import { showmap } from './showmap.ts'
 import { packages } from './packages.ts'
 import { status } from './status.ts'
+import { support } from './support.ts'
 import type { Verb } from './verb.ts'
 import { version } from './version.ts'
 
-const workVerbs: readonly Verb[] = [status, nodes, nics, leases, packages, log, key, showmap, version]
+const workVerbs: readonly Verb[] = [status, nodes, nics, leases, net, netsetup, packages, log, support, key, showmap, version]
 
 /** Every verb of `plump` on a node, in the order of the help. */
 export const VERBS: readonly Verb[] = [...workVerbs, helpVerb(workVerbs)]
@@ -19,4 +22,4 @@ export const VERBS: readonly Verb[] = [...workVerbs, helpVerb(workVerbs)]
  * The seed's program names and the verbs they stand for (design.md, decision 17): a link of that name to plump runs the
  * verb. A new name is one line here and one file beside this one.
  */
-export const SEED_NAMES: Readonly<Record<string, string>> = { showmap: 'showmap' }
+export const SEED_NAMES: Readonly<Record<string, string>> = { showmap: 'showmap', netsetup: 'netsetup' }

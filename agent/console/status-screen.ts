@@ -1,15 +1,11 @@
 import type { Member, NicReport, NodeStatus } from '../../schema/node-state.ts'
 import { formatMemory, formatNodeId, formatUptime, leaseOrigin, nicName, nicProblem } from '../api/describe.ts'
+import { ADDRESS_FIELDS } from '../leases/address-form.ts'
+import type { AddressPanel } from './address-panel.ts'
+import { failureLines } from './failure-screen.ts'
+import { line, wrap, type ScreenLine } from './screen-line.ts'
 import { mask } from './masked-line.ts'
 import type { MaskedLine } from './masked-line.ts'
-
-/** How a line wants to be seen; the edge makes colours of it. */
-export type Tone = 'title' | 'plain' | 'heading' | 'good' | 'problem' | 'hint'
-
-export interface ScreenLine {
-  text: string
-  tone: Tone
-}
 
 /** Everything the screen shows. */
 export interface ScreenState {
@@ -18,6 +14,10 @@ export interface ScreenState {
   nics: readonly NicReport[]
   /** Set while the node waits for its cluster key: the form to type it into. */
   keyForm: KeyForm | undefined
+  /** Set while somebody types an address. */
+  addressPanel: AddressPanel | undefined
+  /** Whether no DHCP server gave an address, so that typing one is offered. */
+  offersAddress: boolean
   /** Whether there is a shell on tty3. */
   shell: boolean
 }
@@ -46,27 +46,32 @@ const KEYS_WITH_SHELL = ' Alt-F2 log   Alt-F3 shell   plump help there lists the
 
 /**
  * The status screen as `rows` lines, each shorter than the screen is wide, without colours. What does not fit is cut from the
- * longest section and counted; the header, every section's heading and the keys stay.
+ * longest section and counted; the header, every section's heading and the keys stay. A node that cannot go on shows that and nothing else.
  */
 export function renderStatusScreen(state: ScreenState, size: ScreenSize): ScreenLine[] {
   const { rows } = size
+  const failure = state.status.waiting.find(({ fatal }) => fatal)
+  if (failure) return fitScreen(failureLines(failure, state.status, state.nics, state.shell, size.columns - 1), size)
   // A cursor behind the last column stays on it, and wiping the rest of the row would take the character there.
   const columns = size.columns - 1
   const head = headLines(state.status, columns)
-  const form = state.keyForm === undefined ? [] : keyFormLines(state.keyForm, columns)
+  const form = [
+    ...(state.keyForm === undefined ? [] : keyFormLines(state.keyForm, columns)),
+    ...(state.addressPanel === undefined ? [] : addressPanelLines(state.addressPanel, columns)),
+  ]
   const foot: ScreenLine[] = [line(''), line(state.shell ? KEYS_WITH_SHELL : KEYS, 'hint')]
-  const sections = [waitingSection(state.status, columns), addressSection(state.status), nicSection(state.nics), memberSection(state.members)]
+  const sections = [waitingSection(state.status, columns), addressSection(state), nicSection(state.nics), memberSection(state.members)]
     .filter((section) => section !== undefined)
   const room = rows - head.length - form.length - foot.length - sections.length * 2
   const body = fitSections(sections, room).flatMap((section) => [line(''), section.heading, ...section.body])
   const middle = [...form, ...body].slice(0, Math.max(0, rows - head.length - foot.length))
   const filler = Array.from({ length: Math.max(0, rows - head.length - middle.length - foot.length) }, () => line(''))
-  const lines = [...head, ...middle, ...filler, ...foot].slice(0, rows)
-  return lines.map(({ text, tone }) => ({ text: printable(text).slice(0, columns).trimEnd(), tone }))
+  return fitScreen([...head, ...middle, ...filler, ...foot], size)
 }
 
-function line(text: string, tone: Tone = 'plain'): ScreenLine {
-  return { text, tone }
+function fitScreen(lines: readonly ScreenLine[], { rows, columns }: ScreenSize): ScreenLine[] {
+  const filler = Array.from({ length: Math.max(0, rows - lines.length) }, () => line(''))
+  return [...lines, ...filler].slice(0, rows).map(({ text, tone }) => ({ text: printable(text).slice(0, columns - 1).trimEnd(), tone }))
 }
 
 function headLines(status: NodeStatus, columns: number): ScreenLine[] {
@@ -92,6 +97,17 @@ function keyFormLines(form: KeyForm, columns: number): ScreenLine[] {
   ]
 }
 
+function addressPanelLines(panel: AddressPanel, columns: number): ScreenLine[] {
+  return [
+    line(''),
+    line(' Type the address of this node; Enter goes on, Tab leaves this form', 'heading'),
+    ...(panel.refusal === undefined ? [] : wrap(`Not taken: ${panel.refusal}`, '   ', columns).map((text) => line(text, 'problem'))),
+    ...ADDRESS_FIELDS.map(({ field, label, hint }, index) => (
+      line(`   ${label.padEnd(8)} ${`${panel.typed[field]}${index === panel.at ? '_' : ''}`.padEnd(24)} ${hint}`, index === panel.at ? 'heading' : 'plain')
+    )),
+  ]
+}
+
 function waitingSection(status: NodeStatus, columns: number): Section | undefined {
   if (status.waiting.length === 0) return undefined
   const body = status.waiting.flatMap((waiting) => [
@@ -101,12 +117,13 @@ function waitingSection(status: NodeStatus, columns: number): Section | undefine
   return { heading: line(' Waiting for', 'heading'), body, more: 'plump status' }
 }
 
-function addressSection(status: NodeStatus): Section {
+function addressSection({ status, offersAddress, addressPanel }: ScreenState): Section {
+  const offer = offersAddress && addressPanel === undefined ? [line('   No DHCP server answers. Tab: type an address (in a shell: netsetup)', 'hint')] : []
   const body = status.leases.map((lease) => {
     const address = `${lease.address}/${lease.prefixLength}`
     return line(`   ${lease.interface.padEnd(10)} ${address.padEnd(18)} ${leaseOrigin(lease)}`)
   })
-  return { heading: line(' Addresses', 'heading'), body: body.length === 0 ? [line('   none yet')] : body, more: 'plump leases' }
+  return { heading: line(' Addresses', 'heading'), body: [...(body.length === 0 ? [line('   none yet')] : body), ...offer], more: 'plump leases' }
 }
 
 function nicSection(nics: readonly NicReport[]): Section | undefined {
@@ -144,17 +161,6 @@ function cutBody({ body, more }: Section, height: number): ScreenLine[] {
   if (body.length <= height) return body
   const shown = body.slice(0, Math.max(0, height - 1))
   return [...shown, line(`   and ${body.length - shown.length} more: ${more}`, 'hint')]
-}
-
-/** Breaks a sentence between words into lines of at most `columns`, each indented; a longer word is left to be cut. */
-function wrap(text: string, indent: string, columns: number): string[] {
-  const lines: string[] = []
-  for (const word of text.split(/\s+/)) {
-    const last = lines.at(-1)
-    if (last !== undefined && last.length + 1 + word.length <= columns) lines[lines.length - 1] = `${last} ${word}`
-    else lines.push(`${indent}${word}`)
-  }
-  return lines
 }
 
 /** Names come from other machines: nothing in them may steer the terminal, and the console's font has ASCII for sure. */

@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { isatty, ReadStream, WriteStream } from 'node:tty'
-import type { ScreenLine, ScreenSize, Tone } from './status-screen.ts'
+import type { ScreenLine, Tone } from './screen-line.ts'
+import type { ScreenSize } from './status-screen.ts'
 
 const PLAIN_SIZE: ScreenSize = { columns: 80, rows: 25 }
 

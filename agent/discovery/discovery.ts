@@ -10,11 +10,16 @@ const EXPIRY_CHECK_MS = 10_000
 /** After a socket failed to open, as when another program holds port 5353 alone. */
 const REOPEN_MS = 5_000
 
+export interface Discovery extends Capability {
+  /** How many multicast DNS packets of other machines an interface has heard since it has its present address. */
+  packetsHeard(interfaceName: string): number
+}
+
 /**
  * Finds other nodes by DNS-SD on every interface that has an address and tells of them in `discovered`. `context.clusterKey` must be
  * known; a network that has none of ours costs a few packets a minute. Throws when the key is not there yet.
  */
-export function startDiscovery(context: AgentContext): Capability {
+export function startDiscovery(context: AgentContext): Discovery {
   if (!context.clusterKey) throw new Error('discovery needs the cluster key; wait for it with waitForClusterKey()')
   const { state } = context
   const log = context.log.named('discovery')
@@ -22,6 +27,7 @@ export function startDiscovery(context: AgentContext): Capability {
   const instance = randomBytes(8).toString('hex')
   const known = new KnownNodes(fingerprint)
   const voices = new Map<string, InterfaceVoice>()
+  const heard = new Map<string, number>()
   const reopenTimers = new Set<NodeJS.Timeout>()
   let live = liveAddresses(state.get('members'))
 
@@ -41,6 +47,7 @@ export function startDiscovery(context: AgentContext): Capability {
       if (announcement.addresses.some((address) => state.get('leases').some((own) => own.address === address))) return
       if (known.hear(announcement, context.nowMs())) publish()
     },
+    onPacket: () => void heard.set(lease.interface, (heard.get(lease.interface) ?? 0) + 1),
     onTrouble: (error) => {
       log.warn(`multicast DNS on ${lease.interface} (${lease.address}): ${error.message}`)
       if ('code' in error && error.code === 'EADDRINUSE') reopenLater(lease)
@@ -61,7 +68,11 @@ export function startDiscovery(context: AgentContext): Capability {
   const followLeases = (): void => {
     const leases = new Map(state.get('leases').map((lease) => [voiceName(lease), lease]))
     for (const name of voices.keys()) if (!leases.has(name)) closeVoice(name)
-    for (const [name, lease] of leases) if (!voices.has(name)) voices.set(name, open(lease))
+    for (const [name, lease] of leases) {
+      if (voices.has(name)) continue
+      heard.set(lease.interface, 0)
+      voices.set(name, open(lease))
+    }
   }
 
   const unwatchLeases = state.watch('leases', followLeases)
@@ -74,6 +85,7 @@ export function startDiscovery(context: AgentContext): Capability {
   followLeases()
 
   return {
+    packetsHeard: (interfaceName) => heard.get(interfaceName) ?? 0,
     stop: () => {
       unwatchLeases()
       unwatchMembers()

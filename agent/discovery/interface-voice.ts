@@ -16,6 +16,8 @@ export interface VoiceOptions {
   isLiveMember(address: string): boolean
   onAnnouncement(announcement: Announcement): void
   onTrouble(error: Error): void
+  /** A packet of another machine came, of whatever service. */
+  onPacket(): void
 }
 
 /** One interface's share of discovery: asks, announces and answers on it until closed. */
@@ -74,6 +76,7 @@ export function openVoice(options: VoiceOptions): InterfaceVoice {
     if (closed || !limit.allows(options.nowMs())) return
     const packet = readPacket(decoded, source, on)
     if (!packet) return
+    if (source.address !== on.address) options.onPacket()
     if (asksForService(packet)) answerSoon()
     const announcement = readAnnouncement(packet, source.address, on)
     if (!announcement) return

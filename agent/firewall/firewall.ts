@@ -11,7 +11,7 @@ export function startFirewall(context: AgentContext): Capability {
     if (!existsSync(RESULT)) return false
     const up = readFileSync(RESULT, 'utf8').trim() === 'up'
     context.state.set('firewall', up ? 'up' : 'failed')
-    if (!up) context.state.setWaiting('firewall', { for: 'the firewall', fix: 'plump log says why its rules were refused; a kernel of your own needs nf_tables and nf_conntrack' })
+    if (!up) context.state.setWaiting('firewall', { for: 'the firewall', fix: 'plump log says why its rules were refused; a kernel of your own needs nf_tables and nf_conntrack', fatal: true })
     return true
   }
   if (look()) return { stop() {} }

@@ -26,6 +26,13 @@ export async function setStatic(name: string, index: number, fixed: FixedAddress
   await ip('route', 'replace', LINK_LOCAL_NET, 'dev', name, 'scope', 'link', 'metric', metric)
 }
 
+/** Takes every address of an interface away, with the routes that go with them. */
+export async function clearAddresses(name: string): Promise<void> {
+  rmSync(linkLocalFile(name), { force: true })
+  await ip('addr', 'flush', 'dev', name)
+  await ip('route', 'flush', 'dev', name)
+}
+
 /** Whether nobody on the wire answers for the address (ARP probe, RFC 5227). */
 export async function isFree(name: string, address: string): Promise<boolean> {
   try {

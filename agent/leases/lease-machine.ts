@@ -50,6 +50,8 @@ export type PortEvent =
   /** udhcpc ended: no answer to a series of questions, or it was killed. */
   | { kind: 'dhcp-ended' }
   | { kind: 'probed'; address: string; free: boolean }
+  /** Somebody gave the interface an address by hand, or with undefined took it back. */
+  | { kind: 'fix'; address: FixedAddress | undefined }
   | { kind: 'tick' }
 
 export type PortAction =
@@ -57,6 +59,8 @@ export type PortAction =
   | { do: 'renew-dhcp' }
   | { do: 'stop-dhcp' }
   | { do: 'set-static'; address: FixedAddress }
+  /** Takes all addresses of the interface away, whoever set them. */
+  | { do: 'clear' }
   | { do: 'probe'; address: string }
   | { do: 'add-link-local'; address: string }
   | { do: 'remove-link-local'; address: string }
@@ -103,6 +107,7 @@ export function step(port: Port, event: PortEvent, nowMs: number): Step {
     case 'unleased': return unleased(port, nowMs)
     case 'dhcp-ended': return dhcpEnded(port, nowMs)
     case 'probed': return probed(port, event.address, event.free, nowMs)
+    case 'fix': return fix(port, event.address, nowMs)
     case 'tick': return tick(port, nowMs)
   }
 }
@@ -217,6 +222,14 @@ function probed(before: Port, address: string, free: boolean, nowMs: number): St
   const next = linkLocalCandidate(before.mac, attempt)
   actions.push({ do: 'probe', address: next })
   return { port: { ...before, linkLocal: { phase: 'probing', address: next, attempt, held: false } }, actions }
+}
+
+/** Everything anew, as if the interface had appeared with this address in plump.yaml, or without one. */
+function fix(before: Port, address: FixedAddress | undefined, nowMs: number): Step {
+  const fresh: Port = { ...before, fixed: address, carrier: false, dhcp: { phase: 'off' }, linkLocal: { phase: 'none' }, silentSinceMs: undefined }
+  const message = address === undefined ? `${before.interface} asks DHCP again` : `${before.interface} is given ${address.address} by hand`
+  const { port, actions } = before.carrier ? carrierCame(fresh, nowMs) : { port: fresh, actions: [] }
+  return { port, actions: [{ do: 'say', level: 'info', message }, { do: 'stop-dhcp' }, { do: 'clear' }, ...actions] }
 }
 
 function tick(before: Port, nowMs: number): Step {

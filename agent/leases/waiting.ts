@@ -8,7 +8,7 @@ export function waitingForAddress(ports: readonly Port[]): Waiting | undefined {
   if (wired.length === 0) {
     return { for: `a carrier on ${names(ports)}`, fix: 'plug a network cable in, or switch the other end on' }
   }
-  return { for: `a DHCP server on ${names(wired)}`, fix: 'start one on this network or set network.static in plump.yaml; without one a link-local address follows' }
+  return { for: `a DHCP server on ${names(wired)}`, fix: 'start one on this network, or type an address: netsetup (Tab on the screen); without one a link-local address follows' }
 }
 
 function names(ports: readonly Port[]): string {

@@ -2,7 +2,8 @@ import type { ApiAnswers } from '../api/answers.ts'
 import { NodeError } from '../api/node-error.ts'
 import type { AgentContext } from '../capability.ts'
 import { readTextIfThere, writeAtomically } from '../os/files.ts'
-import { blockDevices, keyFileOn } from './key-media.ts'
+import { blockDevices } from '../os/media.ts'
+import { keyFileOn } from './key-media.ts'
 import { keyOnCommandLine, readKeyText, type KeyReading } from './key-text.ts'
 
 const LOOK_AT_MEDIA_MS = 2_000

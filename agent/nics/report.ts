@@ -45,9 +45,9 @@ export function findMissingFirmware(kernelLog: string): Map<string, string> {
 export function waitingForCard(nics: readonly NicReport[]): Waiting | undefined {
   if (nics.some((nic) => nic.driver.state === 'bound')) return undefined
   const idle = nics.find((nic) => nic.driver.state !== 'bound')
-  if (idle === undefined) return { for: 'a network card', fix: 'none was found on any bus: put in a PCI or USB Ethernet card' }
+  if (idle === undefined) return { for: 'a network card', fix: 'none was found on any bus: put in a PCI or USB Ethernet card', fatal: true }
   const what = `${idle.busId} ${idle.vendorDevice ?? ''}`.trim()
   return idle.driver.state === 'firmware-missing'
-    ? { for: `firmware ${idle.driver.file} of ${what}`, fix: 'build the image with nics.firmware: nonfree, or use another card' }
-    : { for: `a driver for ${what}`, fix: 'build the image with nics.set: wired or name its module there, or use another card' }
+    ? { for: `firmware ${idle.driver.file} of ${what}`, fix: 'build the image with nics.firmware: nonfree, or use another card', fatal: true }
+    : { for: `a driver for ${what}`, fix: 'build the image with nics.set: wired or name its module there, or use another card', fatal: true }
 }

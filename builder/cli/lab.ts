@@ -95,8 +95,9 @@ function registerNodeVerbs(nodeVerb: (name: string, description: string) => Comm
   nodeVerb('eject', 'Take the CD out of a node, or pull the USB disk it was started from.')
     .action(async (number: number, flags: LabFlag) => (await nodeOf(number, flags)).eject())
   nodeVerb('stick', 'Plug a disk image into a running node as a USB stick.')
-    .argument('<file>', 'the image; it is only read')
-    .action(async (number: number, file: string, flags: LabFlag) => (await nodeOf(number, flags)).plugDisk(file))
+    .argument('<file>', 'the image; it is only read, unless --writable')
+    .option('--writable', 'let the node write to the image')
+    .action(async (number: number, file: string, flags: LabFlag & { writable?: boolean }) => (await nodeOf(number, flags)).plugDisk(file, flags))
 }
 
 function nodeOptions(command: Command): Command {

@@ -21,7 +21,7 @@ export const requestSchema = z.discriminatedUnion('verb', [
   z.object({ verb: z.literal('kill'), node }),
   z.object({ verb: z.literal('start'), node }),
   z.object({ verb: z.literal('plug'), node, card: nicSchema }),
-  z.object({ verb: z.literal('plugDisk'), node, file: z.string() }),
+  z.object({ verb: z.literal('plugDisk'), node, file: z.string(), writable: z.boolean() }),
   z.object({ verb: z.literal('eject'), node }),
   z.object({ verb: z.literal('type'), node, text: z.string().max(4096) }),
   z.object({ verb: z.literal('screendump'), node, file: z.string() }),

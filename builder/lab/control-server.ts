@@ -62,7 +62,7 @@ async function perform(line: string, host: LabHost, caller: Caller, goDown: () =
     case 'plug':
       return await host.plug(request.node, request.card)
     case 'plugDisk':
-      return await host.machine(request.node).plugDisk(request.file)
+      return await host.machine(request.node).plugDisk(request.file, request.writable)
     case 'eject':
       return await host.machine(request.node).eject()
     case 'type':

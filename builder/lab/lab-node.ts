@@ -7,6 +7,7 @@ import { EXIT, PlumpError } from '../errors.ts'
 import { call } from './control-client.ts'
 import { labStatusSchema, type NodeStatus, type Request } from './control-protocol.ts'
 import { parseNics } from './options.ts'
+import { connectOnce } from './sockets.ts'
 import { bootStages, logTail, stripVTControls } from './stage-log.ts'
 
 const POLL_MS = 100
@@ -139,9 +140,9 @@ export class LabNode {
     for (const nic of parseNics(card)) await this.#call({ verb: 'plug', node: this.number, card: nic })
   }
 
-  /** Plugs an image file in as a USB stick, read-only, until the node is switched off. */
-  async plugDisk(file: string): Promise<void> {
-    await this.#call({ verb: 'plugDisk', node: this.number, file: resolve(file) })
+  /** Plugs an image file in as a USB stick until the node is switched off; read-only unless `writable`. */
+  async plugDisk(file: string, options: { writable?: boolean } = {}): Promise<void> {
+    await this.#call({ verb: 'plugDisk', node: this.number, file: resolve(file), writable: options.writable ?? false })
   }
 
   /** Takes the CD out of the drive, or pulls the USB disk the node was started from. Throws HELD when the node has the disc locked in. */
@@ -152,6 +153,12 @@ export class LabNode {
   /** Types on the node's keyboard (US layout, a line break is Enter), into the console that is in front. */
   async type(text: string): Promise<void> {
     await this.#call({ verb: 'type', node: this.number, text })
+  }
+
+  /** Types on the node's serial console, as a person on the other end of the line; `\r` is Enter there. */
+  async typeSerial(text: string): Promise<void> {
+    const socket = await connectOnce(join((await this.status()).folder, 'serial'))
+    await new Promise<void>((done) => socket.end(text, () => done()))
   }
 
   /** Writes what is on the node's screen to a PNG file. */

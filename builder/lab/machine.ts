@@ -142,11 +142,11 @@ export class Machine {
     return wired
   }
 
-  /** Plugs a file in as a USB stick, read-only, until the machine is switched off. */
-  async plugDisk(file: string): Promise<void> {
+  /** Plugs a file in as a USB stick until the machine is switched off. */
+  async plugDisk(file: string, writable: boolean): Promise<void> {
     const { qmp } = this.running()
     const id = `stick${this.#sticks++}`
-    await qmp.execute('blockdev-add', { 'node-name': id, driver: 'raw', 'read-only': true, file: { driver: 'file', filename: file } })
+    await qmp.execute('blockdev-add', { 'node-name': id, driver: 'raw', 'read-only': !writable, file: { driver: 'file', filename: file } })
     await qmp.execute('device_add', { driver: 'usb-storage', id: `${id}-device`, drive: id, bus: 'xhci.0', removable: true })
   }
 

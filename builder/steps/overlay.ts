@@ -23,6 +23,7 @@ const LINKS: readonly { path: string; target: string }[] = [
   // Where the seed's packages/list had the medium.
   { path: 'cdrom', target: 'run/plump/medium' },
   { path: 'usr/bin/showmap', target: 'plump' },
+  { path: 'usr/bin/netsetup', target: 'plump' },
 ]
 
 /** Everything in the root that no package brings: rootfs-overlay/, empty folders, links, busybox applets. Result: root/. */

@@ -28,20 +28,33 @@ const keyWait = { for: 'the cluster key', fix: 'type it here (plump key enter), 
 
 const fiveMembers = [member(0), member(1), member(2), member(3), member(4)]
 const screens: Record<string, ScreenState> = {
-  joined: { status: joined, members: fiveMembers, nics: [goodNic], keyForm: undefined, shell: true },
+  joined: { status: joined, members: fiveMembers, nics: [goodNic], keyForm: undefined, addressPanel: undefined, offersAddress: false, shell: true },
   'no-address': {
     status: { ...joined, name: 'plump', stage: 'nics', id: undefined, address: undefined, leases: [], members: 0, uptimeSeconds: 12, waiting: [{ for: 'a network cable', fix: 'plug in a cable, or see plump nics' }] },
-    members: [], nics: problemNics, keyForm: undefined, shell: false,
+    members: [], nics: problemNics, keyForm: undefined, addressPanel: undefined, offersAddress: false, shell: false,
   },
   'key-form': {
     status: { ...joined, stage: 'address', members: 1, waiting: [keyWait] },
-    members: [member(0)], nics: [goodNic], shell: true,
+    members: [member(0)], nics: [goodNic], addressPanel: undefined, offersAddress: false, shell: true,
     keyForm: { line: { text: 'c2VjcmV0' }, refusal: 'a cluster key has 44 characters and an = as the last one; this has 6 and stands for 4 bytes instead of 32' },
+  },
+  'no-server': {
+    status: { ...joined, name: 'plump', stage: 'ready', leases: [{ ...linkLocal, interface: 'eth0' }], members: 1, uptimeSeconds: 40 },
+    members: [member(0)], nics: [goodNic], keyForm: undefined, addressPanel: undefined, offersAddress: true, shell: true,
+  },
+  'address-form': {
+    status: { ...joined, name: 'plump', stage: 'nics', id: undefined, address: undefined, leases: [], members: 0, uptimeSeconds: 40, waiting: [{ for: 'a DHCP server on eth0', fix: 'start one on this network, or type an address: netsetup (Tab on the screen); without one a link-local address follows' }] },
+    members: [], nics: [goodNic], keyForm: undefined, offersAddress: true, shell: true,
+    addressPanel: { typed: { address: '192.168.1.20', mask: '255.255', gateway: '' }, at: 1, refusal: 'a mask looks like 255.255.255.0, or is a number from 8 to 31' },
+  },
+  failure: {
+    status: { ...joined, name: 'plump', stage: 'nics', id: undefined, address: undefined, leases: [], members: 0, uptimeSeconds: 40, waiting: [keyWait, { for: 'firmware rtl_nic/rtl8168h-2.fw of pci:0000:00:04.0 10ec:8168', fix: 'build the image with nics.firmware: nonfree, or use another card', fatal: true }] },
+    members: [], nics: problemNics.slice(0, 2), keyForm: undefined, addressPanel: undefined, offersAddress: false, shell: true,
   },
   crowded: {
     status: { ...joined, leases: [dhcpLease, linkLocal, ...Array.from({ length: 6 }, (_, index) => ({ ...dhcpLease, interface: `eth${index + 3}`, address: `10.0.${index}.5` }))], waiting: [keyWait, { for: 'DHCP', fix: 'start a DHCP server' }] },
     members: [...fiveMembers.slice(0, 3), member(3, 'failed'), member(4, 'left'), ...Array.from({ length: 40 }, (_, index) => ({ ...member(1), id: index + 1, name: `plump-${index}` }))],
-    nics: [...problemNics, ...problemNics], keyForm: undefined, shell: true,
+    nics: [...problemNics, ...problemNics], keyForm: undefined, addressPanel: undefined, offersAddress: false, shell: true,
   },
 }
 

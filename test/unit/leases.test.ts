@@ -1,11 +1,18 @@
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { fixedAddressSchema, type FixedAddress } from '../../schema/network.ts'
 import type { Lease } from '../../schema/node-state.ts'
+import { EMPTY_PANEL, typeIntoPanel, type AddressPanel } from '../../agent/console/address-panel.ts'
+import { readTypedAddress, type AddressReading } from '../../agent/leases/address-form.ts'
 import { LINK_LOCAL_AFTER_MS, leasesOf, newPort, step, type Port, type PortAction, type PortEvent } from '../../agent/leases/lease-machine.ts'
 import { parseLeaseFile } from '../../agent/leases/lease-file.ts'
+import { chooseForTyping, type SetAddress } from '../../agent/leases/leases.ts'
 import { isLinkLocal, linkLocalCandidate } from '../../agent/leases/link-local.ts'
 import { formatResolvConf } from '../../agent/leases/resolv-conf.ts'
+import { keepTypedAddresses, readTypedAddresses } from '../../agent/leases/typed-addresses.ts'
 import { waitingForAddress } from '../../agent/leases/waiting.ts'
+import { scratchFolder } from './api-helpers.ts'
 
 const MAC = '52:54:00:12:34:56'
 const lease: Lease = { interface: 'eth0', kind: 'dhcp', address: '192.168.10.220', prefixLength: 24, gateway: '192.168.10.1', dns: ['192.168.10.1'], ntp: [], server: '192.168.10.1', leaseSeconds: 60 }
@@ -162,6 +169,107 @@ describe('a static address', () => {
     const { port, actions } = play(newPort('eth0', MAC, fixed, nothing, 0), [[0, up], [60_000, tick]])
     expect(actions).toEqual([{ do: 'set-static', address: fixed }])
     expect(leasesOf(port)).toEqual([{ interface: 'eth0', kind: 'static', address: '10.0.0.5', prefixLength: 24, gateway: '10.0.0.1', dns: ['10.0.0.1'], ntp: [] }])
+  })
+})
+
+describe('an address given by hand', () => {
+  const typed = { address: '192.168.1.20/24', gateway: '192.168.1.1', dns: [] }
+
+  test('ends DHCP, takes away what was there, and is set; it stays after the cable was out', () => {
+    const bound = play(fresh(), [[0, up], [200, { kind: 'leased', lease }]]).port
+    const { port, actions } = play(bound, [[1_000, { kind: 'fix', address: typed }]])
+    expect(actions).toEqual([{ do: 'stop-dhcp' }, { do: 'clear' }, { do: 'set-static', address: typed }])
+    expect(leasesOf(port)).toMatchObject([{ kind: 'static', address: '192.168.1.20', prefixLength: 24, gateway: '192.168.1.1' }])
+    const late = play(port, [[2_000, { kind: 'leased', lease }], [3_000, { kind: 'dhcp-ended' }], [4_000, down], [5_000, up], [60_000, tick]])
+    expect(late.actions).toEqual([{ do: 'set-static', address: typed }])
+  })
+
+  test('waits for the cable when there is none', () => {
+    const { port, actions } = play(fresh(), [[0, { kind: 'fix', address: typed }]])
+    expect(actions.map((action) => action.do)).toEqual(['stop-dhcp', 'clear'])
+    expect(play(port, [[1_000, up]]).actions).toEqual([{ do: 'set-static', address: typed }])
+  })
+
+  test('can be taken back: DHCP is asked again', () => {
+    const fixed = play(fresh(), [[0, up], [1_000, { kind: 'fix', address: typed }]]).port
+    const { actions } = play(fixed, [[2_000, { kind: 'fix', address: undefined }]])
+    expect(actions.map((action) => action.do)).toEqual(['stop-dhcp', 'clear', 'start-dhcp'])
+  })
+
+  test('is for the card with a carrier that has none of its own', () => {
+    const bound = play(fresh(), [[0, up], [200, { kind: 'leased', lease }]]).port
+    const silent = { ...play(fresh(), [[0, up]]).port, interface: 'eth1' }
+    const unplugged = { ...fresh(), interface: 'eth2' }
+    expect(chooseForTyping([unplugged, bound, silent])).toBe('eth1')
+    expect(chooseForTyping([unplugged, bound])).toBe('eth0')
+    expect(chooseForTyping([unplugged])).toBeUndefined()
+  })
+
+  test('outlives the agent', () => {
+    const file = join(scratchFolder(), 'typed')
+    expect(readTypedAddresses(file)).toEqual(new Map())
+    keepTypedAddresses(new Map([['eth0', typed]]), file)
+    expect(readTypedAddresses(file)).toEqual(new Map([['eth0', typed]]))
+  })
+})
+
+describe('what is typed', () => {
+  const read = (address: string, mask = '', gateway = ''): AddressReading => readTypedAddress({ address, mask, gateway })
+
+  test.each([
+    [['192.168.1.20', '255.255.255.0', '192.168.1.1'], { address: '192.168.1.20/24', gateway: '192.168.1.1', dns: [] }],
+    [['192.168.1.20', '24', ''], { address: '192.168.1.20/24', dns: [] }],
+    [[' 10.0.0.2/30 ', '', '10.0.0.1'], { address: '10.0.0.2/30', gateway: '10.0.0.1', dns: [] }],
+    [['10.1.2.3', '255.0.0.0', ''], { address: '10.1.2.3/8', dns: [] }],
+  ])('%j is an address', ([address = '', mask, gateway], expected) => {
+    expect(read(address, mask, gateway)).toEqual({ ok: true, address: expected })
+  })
+
+  test.each([
+    [['192.168.1', '24', ''], 'address'],
+    [['192.168.1.256', '24', ''], 'address'],
+    [['192.168.01.2', '24', ''], 'address'],
+    [['127.0.0.1', '8', ''], 'address'],
+    [['224.0.0.1', '24', ''], 'address'],
+    [['192.168.1.0', '24', ''], 'address'],
+    [['192.168.1.255', '24', ''], 'address'],
+    [['192.168.1.2', '', ''], 'mask'],
+    [['192.168.1.2', '255.0.255.0', ''], 'mask'],
+    [['192.168.1.2', '33', ''], 'mask'],
+    [['192.168.1.2', '24', '192.168.2.1'], 'gateway'],
+    [['192.168.1.2', '24', '192.168.1.2'], 'gateway'],
+    [['192.168.1.2', '24', 'router'], 'gateway'],
+  ])('%j is refused for its %s', ([address = '', mask, gateway], field) => {
+    expect(read(address, mask, gateway)).toMatchObject({ ok: false, field })
+  })
+
+  test('nothing that can be typed is a surprise, and what is taken is an address the schema takes', () => {
+    const text = fc.oneof(fc.ipV4(), fc.string({ maxLength: 20 }), fc.nat(40).map(String))
+    fc.assert(fc.property(text, text, text, (address, mask, gateway) => {
+      const reading = read(address, mask, gateway)
+      if (reading.ok) expect(fixedAddressSchema.parse(reading.address)).toEqual(reading.address)
+    }))
+  })
+
+  test('the form on the screen: field by field, a mistake is told at once, the last Enter sets it', () => {
+    const set: FixedAddress[] = []
+    const setAddress: SetAddress = (_, address) => {
+      if (address) set.push(address)
+      return { accepted: true, interface: 'eth0' }
+    }
+    const type = (panel: AddressPanel | undefined, text: string): AddressPanel | undefined => (panel === undefined ? undefined : typeIntoPanel(panel, text, setAddress))
+    let panel = type(EMPTY_PANEL, '192.168.1')
+    panel = type(panel, '\r')
+    expect(panel).toMatchObject({ at: 0, typed: { address: '' } })
+    expect(panel?.refusal).toMatch(/four numbers/)
+    panel = type(panel, '192.168.1.20\r')
+    expect(panel).toMatchObject({ at: 1, refusal: undefined })
+    expect(type(panel, '255.255.255.0\r192.168.1.1\r')).toBeUndefined()
+    expect(set).toEqual([{ address: '192.168.1.20/24', gateway: '192.168.1.1', dns: [] }])
+    // With its prefix an address brings the mask along.
+    expect(type(type(EMPTY_PANEL, '192.168.1.20/24\r'), '\r')).toBeUndefined()
+    expect(set).toHaveLength(2)
+    expect(type(EMPTY_PANEL, '\x03')).toBeUndefined()
   })
 })
 

@@ -22,7 +22,8 @@ test('a bond of two cards with one pulled, fixed addresses, VLANs on a card and 
   const iso = await buildVariant('links', NETWORK)
   await withLab({ nodes: 1, medium: 'kernel', iso, nics: 'virtio-net-pci,e1000' }, async (lab) => {
     const bonded = lab.node(1)
-    const fixed = await lab.add({ medium: 'kernel', iso })
+    // A card that does not tell its speed (virtio) is none for LACP.
+    const fixed = await lab.add({ medium: 'kernel', iso, nics: 'e1000' })
     const tagged = await lab.add({ medium: 'kernel', iso })
 
     const lease = await bonded.waitForStage('lease')
@@ -40,14 +41,15 @@ test('a bond of two cards with one pulled, fixed addresses, VLANs on a card and 
 
     // The card in use is pulled: traffic goes on over the other, and the cluster does not notice.
     const active = (await bonded.exec('cat /sys/class/net/bond0/bonding/active_slave')).stdout.trim()
-    await bonded.cut({ nic: active === 'eth0' ? 0 : 1, carrier: true })
+    const activeMac = (await bonded.exec(`cat /sys/class/net/${active}/bonding_slave/perm_hwaddr`)).stdout.trim()
+    await bonded.cut({ nic: activeMac === mac(1, 0) ? 0 : 1, carrier: true })
     await until('the other card is in use', 30, async () => {
       const now = (await bonded.exec('cat /sys/class/net/bond0/bonding/active_slave')).stdout.trim()
       return now !== '' && now !== active
     })
     expect((await bonded.exec('ping -c 3 -w 20 192.168.10.20')).exitCode).toBe(0)
     expect((await bonded.stages()).filter((line) => line.stage === 'lease')).toHaveLength(1)
-    expect(await nicsOf(bonded)).toMatchObject([{ mac: mac(1, 0), bond: 'bond0' }, { mac: mac(1, 1), bond: 'bond0' }])
+    expect((await nicsOf(bonded)).map((nic) => `${nic.mac} ${nic.bond}`).toSorted()).toEqual([`${mac(1, 0)} bond0`, `${mac(1, 1)} bond0`])
     expect((await members(fixed)).find((member) => member.addresses.includes(lease.fields['addr'] ?? ''))?.state).toBe('alive')
   })
 })
