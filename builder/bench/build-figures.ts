@@ -2,6 +2,8 @@ import { appendFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { run } from '../os/run.ts'
+import { withoutSmall } from '../kernel/nic-families.ts'
+import type { Plan } from '../plan/plan.ts'
 import { copyCheckout } from './checkout-copy.ts'
 
 export interface BuildFigures {
@@ -16,6 +18,11 @@ export interface BuildFigures {
   isoBytesByCause: Record<string, number>
   /** The ISO built with `nics.set: pc`. */
   pcIsoBytes: number
+  /** Everything made anew with Debian's kernel and two of the user's own: the suite's rt and cloud ones. */
+  threeKernelsBuildSeconds: number
+  threeKernelsIsoBytes: number
+  /** Bytes of modules and firmware by family of network cards. */
+  nicFamilyBytes: Record<string, number>
 }
 
 /**
@@ -51,10 +58,25 @@ export async function withBuildFigures<Result>(
     await run('cp', ['--reflink=auto', iso, kept])
     await build('build with nics.set: pc', pcConfig)
     const pcFigures = await recordOf(final)
-    return await use({ coldBuildSeconds, warmBuildSeconds, unchangedBuildSeconds, ...isoFigures, pcIsoBytes: pcFigures.isoBytes }, kept)
+    const nicFamilyBytes = await familiesOf(folder, options.signal)
+    for (const flavour of ['rt', 'cloud']) {
+      options.report(`taking in kernel ${flavour} (not measured)`)
+      await run(join(folder, 'plump'), ['kernel', 'add', flavour, '--suite-package', `linux-image-${flavour}-amd64`], { signal: options.signal, limitSeconds: 1200 })
+    }
+    await rm(join(folder, '.cache'), { recursive: true })
+    const threeKernelsBuildSeconds = await build('cold build with three kernels')
+    const threeKernelsIsoBytes = (await recordOf(final)).isoBytes
+    return await use({
+      threeKernelsBuildSeconds, threeKernelsIsoBytes, nicFamilyBytes, coldBuildSeconds, warmBuildSeconds, unchangedBuildSeconds, ...isoFigures, pcIsoBytes: pcFigures.isoBytes,
+    }, kept)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+async function familiesOf(folder: string, signal: AbortSignal): Promise<Record<string, number>> {
+  const plan = JSON.parse(await run(join(folder, 'plump'), ['plan', '--json'], { signal })) as Plan
+  return Object.fromEntries(withoutSmall(plan.nicFamilies).map(({ family, moduleBytes, firmwareBytes }) => [family, moduleBytes + firmwareBytes]))
 }
 
 async function recordOf(final: string): Promise<Pick<BuildFigures, 'isoBytes' | 'isoBytesByCause'>> {

@@ -1,4 +1,5 @@
 import { summarizeReasons } from '../pipeline/reasons.ts'
+import { withoutSmall } from '../kernel/nic-families.ts'
 import type { StepForecast } from './cache-forecast.ts'
 import type { Plan } from './plan.ts'
 
@@ -18,6 +19,9 @@ export function describePlan(plan: Plan): string {
       ...wrap(modules),
       '',
     ]),
+    'Network cards by family, modules and firmware:',
+    ...withoutSmall(plan.nicFamilies).map(({ family, modules, moduleBytes, firmwareBytes }) => `  ${megabytes(moduleBytes + firmwareBytes).padStart(9)}  ${family}: ${modules.length === 1 ? '1 module' : `${modules.length} modules`}${firmwareBytes === 0 ? '' : `, ${megabytes(firmwareBytes)} of firmware`}`),
+    '',
     `Firmware in a package (${plan.nics.firmware.length} files):`,
     ...wrap(plan.nics.firmware),
     `Firmware that modules name and no package has (${plan.nics.firmwareMissing.length} modules):`,

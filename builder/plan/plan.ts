@@ -2,6 +2,8 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { packageListSchema, type PackageRecord } from '../debian/package-record.ts'
 import { ROOT_PACKAGES } from '../debian/root-packages.ts'
+import { DEBIAN_KERNEL } from '../kernel/kernel-names.ts'
+import { nicFamilies, type NicFamily } from '../kernel/nic-families.ts'
 import { inOrder } from '../pipeline/schedule.ts'
 import { runBuild } from '../pipeline/run-build.ts'
 import { recipe } from '../steps/index.ts'
@@ -18,7 +20,9 @@ export interface Plan {
   version: string
   packages: (Pick<PackageRecord, 'name' | 'version' | 'use' | 'component' | 'sizeBytes'> & { why?: string })[]
   kernels: (Pick<NicReport, 'kernel' | 'modules'> & { name: string })[]
-  nics: FirmwareReport
+  nics: Pick<FirmwareReport, 'firmware' | 'firmwareMissing'>
+  /** What each kind of network card takes of the ISO, with Debian's kernel; largest first. */
+  nicFamilies: NicFamily[]
   /** About how many bytes of the ISO each cause will take. */
   expectedBytes: Record<string, number>
   steps: StepForecast[]
@@ -39,6 +43,8 @@ export async function makePlan(build: Build): Promise<Plan> {
   return runBuild(build, [resolvePackages, nodeRuntime, firmware, ...build.kernels.map(nicModules)], { useCache: true }, async (results) => {
     const folder = async (step: Step): Promise<string> => (await results.verified(step)).folder
     const packages = packageListSchema.parse(JSON.parse(await readFile(join(await folder(resolvePackages), 'packages.json'), 'utf8')))
+    const nicReport = async (name: string): Promise<NicReport> => JSON.parse(await readFile(join(await folder(nicModules(name)), 'report.json'), 'utf8')) as NicReport
+    const chosen = JSON.parse(await readFile(join(await folder(firmware), 'report.json'), 'utf8')) as FirmwareReport
     const kernelBytes = async (name: string): Promise<number> => (
       await bytesOf(join(await folder(kernel(name)), 'bzImage')) + Math.round(PACKED.modules * await bytesOf(join(await folder(nicModules(name)), 'modules'))) + INITRAMFS_BYTES
     )
@@ -47,10 +53,11 @@ export async function makePlan(build: Build): Promise<Plan> {
       version: build.version,
       packages: packages.map(({ name, version, use, component, sizeBytes }) => ({ name, version, use, component, sizeBytes, ...whyOf(name) })),
       kernels: await Promise.all(build.kernels.map(async (name) => {
-        const report = JSON.parse(await readFile(join(await folder(nicModules(name)), 'report.json'), 'utf8')) as NicReport
+        const report = await nicReport(name)
         return { name, kernel: report.kernel, modules: report.modules }
       })),
-      nics: JSON.parse(await readFile(join(await folder(firmware), 'report.json'), 'utf8')) as FirmwareReport,
+      nics: { firmware: chosen.firmware, firmwareMissing: chosen.firmwareMissing },
+      nicFamilies: nicFamilies((await nicReport(DEBIAN_KERNEL)).nicModules, chosen.firmwareByModule, chosen.firmwareBytes),
       expectedBytes: {
         ...Object.fromEntries(await Promise.all(build.kernels.map(async (name) => [`kernel ${name}`, await kernelBytes(name)] as const))),
         'firmware': await bytesOf(join(await folder(firmware), 'firmware.sqfs')),

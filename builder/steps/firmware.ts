@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FIRMWARE_PACKAGES } from '../debian/firmware-packages.ts'
+import { filesBelow } from '../image/medium.ts'
 import { makeSquashfs, squashfsInputs } from '../image/squashfs.ts'
 import { copyFirmware, readStock } from '../kernel/firmware-files.ts'
 import { selectFirmware, type FirmwareSelection, type FirmwareWish } from '../kernel/firmware.ts'
@@ -18,6 +19,9 @@ export interface FirmwareReport {
   firmware: string[]
   /** Firmware that modules name and no package has, by module; most of it is for cards that were never sold. */
   firmwareMissing: FirmwareSelection['missing']
+  /** Which module asks for which of them, and how many bytes each takes. */
+  firmwareByModule: Record<string, string[]>
+  firmwareBytes: Record<string, number>
 }
 
 /** Packs the firmware for the modules of all kernels. Result: firmware.sqfs, to be mounted on /usr/lib/firmware, and report.json (FirmwareReport). */
@@ -31,25 +35,34 @@ export const firmware: Step = {
     const wishes = JSON.parse(await readFile(join(result(firmwareWishes), 'wishes.json'), 'utf8')) as FirmwareWish[]
     const tree = join(out, 'firmware')
     await mkdir(tree)
-    const selection = await takeFirmware(build, wishes, join(result(fetchPackages), 'debs'), tree)
+    const { selection, byModule } = await takeFirmware(build, wishes, join(result(fetchPackages), 'debs'), tree)
     await makeSquashfs(build, tree, join(out, 'firmware.sqfs'), { packed: true, pseudo: [] })
+    const report: FirmwareReport = {
+      firmware: selection.files, firmwareMissing: selection.missing, firmwareByModule: byModule, firmwareBytes: await bytesOfFiles(tree),
+    }
     await rm(tree, { recursive: true })
-    const report: FirmwareReport = { firmware: selection.files, firmwareMissing: selection.missing }
     await writeFile(join(out, 'report.json'), `${JSON.stringify(report, undefined, 1)}\n`)
   },
 }
 
-async function takeFirmware(build: Build, wishes: readonly FirmwareWish[], debs: string, target: string): Promise<FirmwareSelection> {
+async function takeFirmware(build: Build, wishes: readonly FirmwareWish[], debs: string, target: string): Promise<{ selection: FirmwareSelection; byModule: Record<string, string[]> }> {
   const scratch = await mkdtemp(join(tmpdir(), 'plump-firmware-'))
   try {
     const packages = await unpackFirmware(build, debs, scratch)
     const stock = await readStock(packages)
     const selection = selectFirmware(wishes, stock)
     await copyFirmware(selection, stock, packages, target, build.signal)
-    return selection
+    const byModule = Object.fromEntries(wishes.map((wish) => [wish.name, selectFirmware([wish], stock).files] as const).filter(([, files]) => files.length > 0))
+    return { selection, byModule }
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }
+}
+
+/** Bytes of each file, by its name without the ending of its compression. */
+async function bytesOfFiles(folder: string): Promise<Record<string, number>> {
+  const files = await filesBelow(folder)
+  return Object.fromEntries(await Promise.all(files.map(async ({ path, source }) => [path.replace(/\.(?:xz|zst)$/, ''), (await stat(source)).size] as const)))
 }
 
 /** Unpacks the firmware packages that were fetched into one tree and gives the folder that corresponds to /usr/lib/firmware. */

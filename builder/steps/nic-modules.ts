@@ -1,8 +1,9 @@
-import { writeFile } from 'node:fs/promises'
+import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readUnpackedKernel } from '../kernel/kernels.ts'
 import { moduleClosure } from '../kernel/module-closure.ts'
 import { writeModuleTree } from '../kernel/module-tree.ts'
+import { nicFamilyOf, type NicModule } from '../kernel/nic-families.ts'
 import { nicModuleNames } from '../kernel/nic-sets.ts'
 import { NODE_MODULES } from '../kernel/node-modules.ts'
 import { toolVersions } from '../os/tool-version.ts'
@@ -14,6 +15,8 @@ import { kernel } from './kernel.ts'
 export interface NicReport {
   kernel: string
   modules: string[]
+  /** Those of network cards. */
+  nicModules: NicModule[]
   /** What they ask for, by module. */
   firmware: FirmwareWish[]
 }
@@ -34,6 +37,9 @@ export const nicModules = perKernel((name) => ({
     const report: NicReport = {
       kernel: unpacked.version,
       modules: closure.modules.map((module) => module.name),
+      nicModules: await Promise.all(closure.modules.filter(({ path }) => nicFamilyOf(path) !== undefined).map(async (module) => ({
+        name: module.name, path: module.path, bytes: (await stat(join(unpacked.modulesFolder, module.path))).size,
+      }))),
       firmware: [...closure.modules, { name: 'built in', firmware: unpacked.kernel.builtin.firmware }]
         .filter(({ firmware }) => firmware.length > 0)
         .map((module) => ({ name: module.name, firmware: module.firmware })),

@@ -43,7 +43,8 @@ async function isoName(): Promise<string> {
 /** A copy in which one bit in the middle of the root's squashfs is another. */
 async function damagedCopy(file: string, folder: string): Promise<string> {
   const opened = await openIso(join(FINAL, await isoName()))
-  const root = await opened.read('live/root.sqfs').finally(() => opened.close())
+  const root = await opened.read('live/root.sqfs')
+  await opened.close()
   const bytes = await readFile(file)
   const at = bytes.indexOf(root.subarray(0, 4096)) + Math.floor(root.length / 2)
   bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at)

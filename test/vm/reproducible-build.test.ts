@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -22,6 +22,8 @@ afterAll(async () => {
 test('same inputs, same bytes: another folder, umask, time zone and clock, and nothing from the cache', async () => {
   const checkout = join(folder, 'checkout')
   await copyCheckout(PROJECT_FOLDER, checkout)
+  // Inputs too, though git does not keep them.
+  for (const name of ['kernels', 'packages']) await cp(join(PROJECT_FOLDER, name), join(checkout, name), { recursive: true })
   await run('sh', ['-c', 'umask 077; exec "$@"', 'sh', 'faketime', ANOTHER_CLOCK, join(checkout, 'plump'), 'build'], {
     env: {
       TZ: 'Pacific/Kiritimati',
