@@ -1,5 +1,5 @@
 import { summarizeReasons } from '../pipeline/reasons.ts'
-import { withoutSmall } from '../kernel/nic-families.ts'
+import { withoutSmall, type NicFamily } from '../kernel/nic-families.ts'
 import type { StepForecast } from './cache-forecast.ts'
 import type { Plan } from './plan.ts'
 
@@ -20,7 +20,7 @@ export function describePlan(plan: Plan): string {
       '',
     ]),
     'Network cards by family, modules and firmware:',
-    ...withoutSmall(plan.nicFamilies).map(({ family, modules, moduleBytes, firmwareBytes }) => `  ${megabytes(moduleBytes + firmwareBytes).padStart(9)}  ${family}: ${modules.length === 1 ? '1 module' : `${modules.length} modules`}${firmwareBytes === 0 ? '' : `, ${megabytes(firmwareBytes)} of firmware`}`),
+    ...withoutSmall(plan.nicFamilies).map(describeFamily),
     '',
     `Firmware in a package (${plan.nics.firmware.length} files):`,
     ...wrap(plan.nics.firmware),
@@ -34,6 +34,12 @@ export function describePlan(plan: Plan): string {
     ...plan.steps.map(describeStep),
     '',
   ].join('\n')
+}
+
+function describeFamily({ family, modules, moduleBytes, firmwareBytes }: NicFamily): string {
+  const count = modules.length === 1 ? '1 module' : `${modules.length} modules`
+  const firmware = firmwareBytes === 0 ? '' : `, ${megabytes(firmwareBytes)} of firmware`
+  return `  ${megabytes(moduleBytes + firmwareBytes).padStart(9)}  ${family} (${count}${firmware})`
 }
 
 function describeStep({ id, state, reasons, lastSeconds }: StepForecast): string {
