@@ -32,6 +32,8 @@ export const plumpYamlSchema = z.strictObject({
   }).prefault({}),
   packages: z.strictObject({
     folder: z.string().min(1).optional().describe('folder of your add-on packages and their list, relative to this file; default: packages/ of the checkout'),
+    debian: z.array(z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/, 'the name of a Debian package: lower-case letters, digits and +.-')).max(500).default([])
+      .describe('Debian packages of the base suite that go into the root, with all they depend on'),
   }).prefault({}),
   cluster: z.strictObject({
     name: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/, 'up to 32 lower-case letters, digits and inner hyphens').default('plump')

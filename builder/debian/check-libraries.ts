@@ -48,12 +48,17 @@ export async function librariesByName(root: string): Promise<Map<string, string>
   return libraries
 }
 
+/** `PROGRAM needs LIBRARY` for each library that is asked for and not there. */
+export function missingLibraries(programs: readonly RootProgram[], libraries: Pick<ReadonlyMap<string, string>, 'has'>): string[] {
+  return programs.flatMap(({ path, needs }) => needs.libraries.filter((name) => !libraries.has(name)).map((name) => `/${path} needs ${name}`))
+}
+
 /**
  * The libraries nobody in the root asks for, of those it has. Throws LIBRARY_MISSING, naming program and library, when one that is
  * asked for is not there. `loaded` are names that programs open by themselves, with dlopen.
  */
 export function checkLibraries(programs: readonly RootProgram[], libraries: ReadonlyMap<string, string>, loaded: readonly string[]): string[] {
-  const missing = programs.flatMap(({ path, needs }) => needs.libraries.filter((name) => !libraries.has(name)).map((name) => `/${path} needs ${name}`))
+  const missing = missingLibraries(programs, libraries)
   if (missing.length > 0) {
     throw new PlumpError('LIBRARY_MISSING', `a library is missing in the root; the program would not start\n${missing.join('\n')}`, {
       fix: 'add its package to builder/debian/root-packages.ts, or take it out of builder/debian/unpack-filter.ts',

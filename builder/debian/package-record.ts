@@ -1,7 +1,10 @@
 import * as z from 'zod'
 
-/** What a package is fetched for: the node's root, the kernel and its modules, the boot loader, or firmware of network cards. */
-const packageUseSchema = z.enum(['root', 'kernel', 'boot', 'firmware'])
+/**
+ * What a package is fetched for: the node's root, what the user added to it (packages.debian), the kernel and its modules, the boot loader,
+ * or firmware of network cards.
+ */
+const packageUseSchema = z.enum(['root', 'chosen', 'kernel', 'boot', 'firmware'])
 export type PackageUse = z.output<typeof packageUseSchema>
 
 /** One Debian package of the image; packages.json is an array of these, sorted by name. */

@@ -15,9 +15,7 @@ import type { Inputs } from '../pipeline/step.ts'
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 /** Younger lists are used without asking the mirror whether they are the last ones; `--refresh` asks all the same. */
 const FRESH_LISTS_HOURS = 6
-const STATUS_OF_NOT_NEEDED = NOT_NEEDED.map(({ name }) => [
-  `Package: ${name}`, 'Status: install ok installed', 'Architecture: amd64', 'Multi-Arch: foreign', 'Version: 9999:0', 'Maintainer: none', 'Description: not needed', '',
-].join('\n')).join('\n')
+const STATUS_OF_NOT_NEEDED = statusOf(NOT_NEEDED.map(({ name }) => name))
 
 /** An apt with a state of its own: it knows the base suite only, and the machine's apt does not know of it. */
 export interface PrivateApt {
@@ -28,10 +26,11 @@ export interface PrivateApt {
 }
 
 /**
- * Sets the private apt up; with `freshen`, its lists are fresh where the mirror can be reached. Throws NO_KEYRING, NO_MIRROR or
+ * Sets the private apt up; with `freshen`, its lists are fresh where the mirror can be reached. `needed` are names of NOT_NEEDED that count
+ * as needed all the same; the lists are shared with the apt that has none. Throws NO_KEYRING, NO_MIRROR or
  * MIRROR.
  */
-export async function openPrivateApt(build: Build, options: { freshen: boolean }): Promise<PrivateApt> {
+export async function openPrivateApt(build: Build, options: { freshen: boolean; needed?: readonly string[] }): Promise<PrivateApt> {
   await access(KEYRING).catch(() => {
     throw new PlumpError('NO_KEYRING', `${KEYRING} is missing; without it nobody can tell Debian's packages from forged ones`, {
       fix: './plump doctor --fix (installs debian-archive-keyring)', exitCode: EXIT.toolMissing,
@@ -41,24 +40,33 @@ export async function openPrivateApt(build: Build, options: { freshen: boolean }
   const sources = sourcesList(chooseMirrors(build.config.base, targets), build.config.base.suite, KEYRING)
   const name = createHash('sha256').update(`${sources}${STATUS_OF_NOT_NEEDED}`).digest('hex').slice(0, 16)
   const folder = join(build.paths.downloads, 'apt', name)
-  await writeState(folder, sources)
-  const apt = { run: (program: string, args: readonly string[]) => buildRun(build, program, args, { env: { APT_CONFIG: join(folder, 'apt.conf') } }) }
+  await writeState(folder, folder, sources, STATUS_OF_NOT_NEEDED)
+  const { needed = [] } = options
+  const state = needed.length === 0 ? folder : join(folder, `with-${needed.toSorted().join('-')}`)
+  if (state !== folder) await writeState(state, folder, sources, statusOf(NOT_NEEDED.map(({ name }) => name).filter((name) => !needed.includes(name))))
+  const apt = { run: (program: string, args: readonly string[]) => buildRun(build, program, args, { env: { APT_CONFIG: join(state, 'apt.conf') } }) }
   if (options.freshen) await freshenLists(build, folder, () => apt.run('apt-get', ['update', '-qq', '-o', 'APT::Update::Error-Mode=any']))
   return { ...apt, lists: await listHashes(folder) }
 }
 
-async function writeState(folder: string, sources: string): Promise<void> {
-  await mkdir(join(folder, 'lists/partial'), { recursive: true })
+function statusOf(names: readonly string[]): string {
+  return names.map((name) => [
+    `Package: ${name}`, 'Status: install ok installed', 'Architecture: amd64', 'Multi-Arch: foreign', 'Version: 9999:0', 'Maintainer: none', 'Description: not needed', '',
+  ].join('\n')).join('\n')
+}
+
+async function writeState(folder: string, listsFolder: string, sources: string, status: string): Promise<void> {
+  await mkdir(join(listsFolder, 'lists/partial'), { recursive: true })
   await mkdir(join(folder, 'cache/archives/partial'), { recursive: true })
-  const files = { 'sources.list': sources, 'status': STATUS_OF_NOT_NEEDED, 'apt.conf': await aptConfig(folder) }
+  const files = { 'sources.list': sources, status, 'apt.conf': await aptConfig(folder, listsFolder) }
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
 }
 
 /** Everything of the machine's apt configuration but its proxy is left out: what it prefers, pins or runs must not reach the image. */
-async function aptConfig(folder: string): Promise<string> {
+async function aptConfig(folder: string, listsFolder: string): Promise<string> {
   const proxies = await machineProxies()
   const settings = [
-    `Dir::State::lists "${folder}/lists";`,
+    `Dir::State::lists "${listsFolder}/lists";`,
     `Dir::State::status "${folder}/status";`,
     `Dir::Cache "${folder}/cache";`,
     `Dir::Etc::sourcelist "${folder}/sources.list";`,

@@ -1,26 +1,37 @@
-import { PlumpError } from '../errors.ts'
+import { EXIT, PlumpError } from '../errors.ts'
+import { withCompanions } from './chosen-packages.ts'
 import { dependencyNames, parseStanzas } from './control.ts'
 import { FIRMWARE_PACKAGES } from './firmware-packages.ts'
 import { BOOT_PACKAGES, KERNEL_METAPACKAGE, ROOT_PACKAGES } from './root-packages.ts'
 import type { PackageRecord, PackageUse } from './package-record.ts'
 import type { PrivateApt } from './private-apt.ts'
 
+export interface ResolveOptions {
+  nonfreeFirmware: boolean
+  /** packages.debian of plump.yaml, and an apt that holds nothing of what they need for installed. */
+  chosen?: { names: readonly string[]; apt: PrivateApt }
+}
+
 /**
- * Every package of the image, sorted by name: the root's with what they depend on, the others alone. Throws NO_PACKAGE
- * when the suite lacks one.
+ * Every package of the image, sorted by name: the root's and the user's with what they depend on, the others alone. Throws NO_PACKAGE
+ * when the suite lacks one, CONFIG when it lacks one of the user's or cannot have them all.
  */
-export async function resolvePackageList(apt: PrivateApt, options: { nonfreeFirmware: boolean }): Promise<PackageRecord[]> {
+export async function resolvePackageList(apt: PrivateApt, options: ResolveOptions): Promise<PackageRecord[]> {
   const rootNames = namesIn(await askApt(apt, ['install', '--print-uris', '-qq', ...ROOT_PACKAGES.map(({ name }) => name)]))
   const firmware = FIRMWARE_PACKAGES.filter(({ component }) => options.nonfreeFirmware || component === 'main').map(({ name }) => name)
+  const { chosen } = options
+  const chosenNames = chosen === undefined ? [] : await askForChosen(chosen.apt, chosen.names)
   const uses = new Map<string, PackageUse>([
+    ...chosenNames.map((name) => [name, 'chosen'] as const),
     ...firmware.map((name) => [name, 'firmware'] as const),
     ...BOOT_PACKAGES.map((name) => [name, 'boot'] as const),
     [await kernelPackage(apt, KERNEL_METAPACKAGE), 'kernel'],
     ...rootNames.map((name) => [name, 'root'] as const),
   ])
   const names = [...uses.keys()].toSorted()
-  const uris = parseUris(await askApt(apt, ['download', '--print-uris', '-qq', ...names]))
-  const stanzas = parseStanzas(await apt.run('apt-cache', ['show', '--no-all-versions', ...names]))
+  const teller = chosen?.apt ?? apt
+  const uris = parseUris(await askApt(teller, ['download', '--print-uris', '-qq', ...names]))
+  const stanzas = parseStanzas(await teller.run('apt-cache', ['show', '--no-all-versions', ...names]))
   return stanzas.map((stanza) => toRecord(stanza, uris, uses)).toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }
 
@@ -45,6 +56,22 @@ async function kernelPackage(apt: PrivateApt, asked: string): Promise<string> {
     })
   }
   return name
+}
+
+/** Names of all that is needed for the user's packages and the root's together. */
+async function askForChosen(apt: PrivateApt, names: readonly string[]): Promise<string[]> {
+  const wanted = [...ROOT_PACKAGES.map(({ name }) => name), ...withCompanions(names)]
+  try {
+    return namesIn(await apt.run('apt-get', ['install', '--print-uris', '-qq', ...wanted]))
+  } catch (error) {
+    if (!(error instanceof PlumpError) || error.code !== 'COMMAND_FAILED') throw error
+    const unknown = [...error.message.matchAll(/Unable to locate package (\S+)|Package '?([^\s']+)'? has no installation candidate/g)].map((match) => match[1] ?? match[2] ?? '')
+    throw new PlumpError('CONFIG', unknown.length > 0
+      ? `packages.debian: the suite has no package ${unknown.join(', ')}`
+      : `packages.debian: apt finds no way to have ${names.join(', ')} together with the packages of a node\n${error.message}`, {
+      fix: 'correct packages.debian in plump.yaml; apt-cache search WORD finds names', exitCode: EXIT.usage, cause: error,
+    })
+  }
 }
 
 async function askApt(apt: PrivateApt, args: readonly string[]): Promise<string> {

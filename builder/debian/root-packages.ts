@@ -15,6 +15,12 @@ export const ROOT_PACKAGES: readonly { name: string; why: string }[] = [
 ]
 
 /**
+ * Of {@link NOT_NEEDED}, what is needed as soon as the user has packages of their own: they may depend on it for running, while nothing that a
+ * node itself is made of does.
+ */
+export const NEEDED_BY_CHOSEN: readonly string[] = ['perl-base']
+
+/**
  * Packages that the ones above depend on only for installing, for maintainer scripts or for what a node never does.
  * The private apt takes them for installed, so neither they nor what only they depend on is fetched.
  */

@@ -24,3 +24,16 @@ const LEFT_OUT: readonly { path: RegExp; why: string }[] = [
 export function whyLeftOut(path: string): string | undefined {
   return LEFT_OUT.find((rule) => rule.path.test(path))?.why
 }
+
+/** Of packages that the user asked for, only what nobody can use on a node. */
+const LEFT_OUT_OF_CHOSEN: readonly RegExp[] = [
+  /^usr\/share\/(doc|man|info|doc-base|lintian|bug|reportbug|locale|bash-completion|menu)(\/|$)/,
+  /^usr\/lib\/(systemd|sysusers\.d|tmpfiles\.d|init|apt|dpkg)(\/|$)/,
+  /^etc\/(init\.d|cron\.[a-z]+|logrotate\.d|apparmor\.d|ufw|bash_completion\.d|dpkg|apt|initramfs|systemd)(\/|$)/,
+  /^var\/lib\/(dpkg|apt)(\/|$)/,
+]
+
+/** Why a path of a package of the user's is left out, undefined for one that stays. */
+export function whyLeftOutOfChosen(path: string): string | undefined {
+  return LEFT_OUT_OF_CHOSEN.some((rule) => rule.test(path)) ? 'documentation, translations, or for other init systems and package managers' : undefined
+}

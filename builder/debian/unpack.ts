@@ -52,7 +52,8 @@ export function mergedPath(path: string): string {
   return MERGED_FOLDERS.some((name) => name === first) ? `usr/${path}` : path
 }
 
-async function moveNew(from: string, to: string): Promise<void> {
+/** Moves a file into a root. Throws PATH_CLASH when one is there. */
+export async function moveNew(from: string, to: string): Promise<void> {
   if (await lstat(to).catch(() => undefined)) {
     throw new PlumpError('PATH_CLASH', `two packages bring ${to}`, { fix: 'leave one of them out in builder/debian/unpack-filter.ts' })
   }

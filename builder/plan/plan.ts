@@ -48,7 +48,7 @@ export async function makePlan(build: Build): Promise<Plan> {
     const kernelBytes = async (name: string): Promise<number> => (
       await bytesOf(join(await folder(kernel(name)), 'bzImage')) + Math.round(PACKED.modules * await bytesOf(join(await folder(nicModules(name)), 'modules'))) + INITRAMFS_BYTES
     )
-    const rootBytes = packages.filter(({ use }) => use === 'root').reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+    const rootBytes = packages.filter(({ use }) => use === 'root' || use === 'chosen').reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
     return {
       version: build.version,
       packages: packages.map(({ name, version, use, component, sizeBytes }) => ({ name, version, use, component, sizeBytes, ...whyOf(name) })),

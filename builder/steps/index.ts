@@ -2,6 +2,7 @@ import type { Step } from '../pipeline/step.ts'
 import { agentBundle } from './agent-bundle.ts'
 import { bootMenu } from './boot-menu.ts'
 import { checkRoot } from './check-root.ts'
+import { chosenPackages } from './chosen-packages.ts'
 import { contents } from './contents.ts'
 import { esp } from './esp.ts'
 import { fetchPackages } from './fetch-packages.ts'
@@ -32,6 +33,7 @@ export function recipe(kernels: readonly string[]): readonly Step[] {
     resolvePackages,
     fetchPackages,
     unpackRoot,
+    chosenPackages,
     overlay,
     nodeRuntime,
     checkRoot,

@@ -1,9 +1,11 @@
-import { chmod, cp, lstat, mkdir, symlink } from 'node:fs/promises'
+import { appendFile, chmod, cp, lstat, mkdir, readFile, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { z } from 'zod'
 import { run } from '../os/run.ts'
 import { fileInputs } from '../pipeline/inputs.ts'
 import { pathsBelow } from '../pipeline/tree-digest.ts'
 import type { Step } from '../pipeline/step.ts'
+import { chosenPackages } from './chosen-packages.ts'
 import { unpackRoot } from './unpack-root.ts'
 
 /** Folders of the root that hold nothing when the node starts; git keeps no empty ones. */
@@ -13,6 +15,8 @@ const EMPTY_FOLDERS: readonly { path: string; mode: number }[] = [
   { path: 'tmp', mode: 0o1777 },
   { path: 'var/tmp', mode: 0o1777 },
 ]
+
+const accountsSchema = z.record(z.enum(['passwd', 'group', 'shadow']), z.array(z.string()))
 
 /** git knows the modes 755 and 644 only. */
 const PRIVATE_FILES: readonly string[] = ['etc/shadow']
@@ -30,7 +34,7 @@ const LINKS: readonly { path: string; target: string }[] = [
 export const overlay: Step = {
   id: 'overlay',
   title: 'Lay our own files over the root',
-  needs: [unpackRoot],
+  needs: [unpackRoot, chosenPackages],
   codeUrl: import.meta.url,
   async inputs(build) {
     return fileInputs(build.paths.project, ['rootfs-overlay'])
@@ -42,8 +46,15 @@ export const overlay: Step = {
     await copyOverlay(join(build.paths.project, 'rootfs-overlay'), root)
     for (const path of PRIVATE_FILES) await chmod(join(root, path), 0o600)
     for (const { path, target } of LINKS) await symlink(target, join(root, path))
-    await linkApplets(root, join(result(unpackRoot), 'root'))
+    await addAccounts(root, join(result(chosenPackages), 'accounts.json'))
+    await linkApplets(root, [unpackRoot, chosenPackages].map((step) => join(result(step), 'root')))
   },
+}
+
+/** Users and groups that packages of the user's choice need. */
+async function addAccounts(root: string, file: string): Promise<void> {
+  const accounts = accountsSchema.parse(JSON.parse(await readFile(file, 'utf8')))
+  for (const [name, lines] of Object.entries(accounts)) await appendFile(join(root, 'etc', name), lines.map((line) => `${line}\n`).join(''))
 }
 
 async function makeFolders(root: string): Promise<void> {
@@ -67,12 +78,12 @@ async function copyOverlay(from: string, root: string): Promise<void> {
 }
 
 /** A link to busybox for each of its applets, where neither a package nor rootfs-overlay has a program of that name. */
-async function linkApplets(root: string, packagesRoot: string): Promise<void> {
-  const applets = await run(join(packagesRoot, 'usr/bin/busybox'), ['--list-full'])
+async function linkApplets(root: string, packageRoots: readonly string[]): Promise<void> {
+  const applets = await run(join(packageRoots[0] ?? '', 'usr/bin/busybox'), ['--list-full'])
   for (const applet of applets.split('\n').filter((line) => line !== '')) {
     const path = appletPath(applet)
     const name = path.split('/').at(-1) ?? ''
-    const places = ['usr/bin', 'usr/sbin'].flatMap((folder) => [root, packagesRoot].map((tree) => join(tree, folder, name)))
+    const places = ['usr/bin', 'usr/sbin'].flatMap((folder) => [root, ...packageRoots].map((tree) => join(tree, folder, name)))
     const taken = await Promise.all(places.map((place) => lstat(place).then(() => true, () => false)))
     if (taken.includes(true)) continue
     await mkdir(dirname(join(root, path)), { recursive: true })

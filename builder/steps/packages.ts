@@ -6,6 +6,7 @@ import { carriedArchives, mayReplace, readPackagesFolder } from '../packages/pac
 import { lookUpInTrees } from '../packages/root-look-up.ts'
 import { fileInputs } from '../pipeline/inputs.ts'
 import type { Step } from '../pipeline/step.ts'
+import { chosenPackages } from './chosen-packages.ts'
 import { nodeRuntime } from './node-runtime.ts'
 import { overlay } from './overlay.ts'
 import { unpackRoot } from './unpack-root.ts'
@@ -17,7 +18,7 @@ import { unpackRoot } from './unpack-root.ts'
 export const packages: Step = {
   id: 'packages',
   title: 'Check add-on packages',
-  needs: [unpackRoot, nodeRuntime, overlay],
+  needs: [unpackRoot, chosenPackages, nodeRuntime, overlay],
   codeUrl: import.meta.url,
   async inputs(build) {
     const found = await readPackagesFolder(build.paths.packages)
@@ -26,7 +27,7 @@ export const packages: Step = {
   },
   async run({ build, out, result, progress, warn }) {
     const found = await readPackagesFolder(build.paths.packages)
-    const lookUp = lookUpInTrees([unpackRoot, nodeRuntime, overlay].map((step) => join(result(step), 'root')))
+    const lookUp = lookUpInTrees([unpackRoot, chosenPackages, nodeRuntime, overlay].map((step) => join(result(step), 'root')))
     const inspected: InspectedArchive[] = []
     await mkdir(join(out, 'medium'))
     if (found.listText !== undefined) {

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { neededFor } from '../debian/chosen-packages.ts'
 import { openPrivateApt } from '../debian/private-apt.ts'
 import { resolvePackageList } from '../debian/resolve.ts'
 import type { Step } from '../pipeline/step.ts'
@@ -12,11 +13,15 @@ export const resolvePackages: Step = {
   codeUrl: import.meta.url,
   async inputs(build) {
     const { lists } = await openPrivateApt(build, { freshen: true })
-    return { ...lists, 'nics.firmware': build.config.nics.firmware }
+    return { ...lists, 'nics.firmware': build.config.nics.firmware, 'packages.debian': build.config.packages.debian.toSorted().join(' ') }
   },
   async run({ build, out }) {
     const apt = await openPrivateApt(build, { freshen: false })
-    const packages = await resolvePackageList(apt, { nonfreeFirmware: build.config.nics.firmware === 'nonfree' })
+    const names = build.config.packages.debian.toSorted()
+    const packages = await resolvePackageList(apt, {
+      nonfreeFirmware: build.config.nics.firmware === 'nonfree',
+      ...(names.length === 0 ? {} : { chosen: { names, apt: await openPrivateApt(build, { freshen: false, needed: neededFor(names) }) } }),
+    })
     await writeFile(join(out, 'packages.json'), `${JSON.stringify(packages, undefined, 1)}\n`)
   },
 }

@@ -4,6 +4,7 @@ import { mergeTrees } from '../image/merge-trees.ts'
 import { makeSquashfs, squashfsInputs } from '../image/squashfs.ts'
 import { toolVersions } from '../os/tool-version.ts'
 import type { Step } from '../pipeline/step.ts'
+import { chosenPackages } from './chosen-packages.ts'
 import { nodeRuntime } from './node-runtime.ts'
 import { overlay } from './overlay.ts'
 import { unpackRoot } from './unpack-root.ts'
@@ -18,12 +19,12 @@ const DEVICE_NODES = [
 export const rootSquashfs: Step = {
   id: 'root-squashfs',
   title: 'Pack the root',
-  needs: [unpackRoot, overlay, nodeRuntime],
+  needs: [unpackRoot, chosenPackages, overlay, nodeRuntime],
   codeUrl: import.meta.url,
   inputs: async (build) => ({ ...squashfsInputs(build), ...await toolVersions('mksquashfs') }),
   async run({ build, out, result }) {
     const merged = join(out, 'merged')
-    await mergeTrees([unpackRoot, nodeRuntime, overlay].map((step) => join(result(step), 'root')), merged)
+    await mergeTrees([unpackRoot, chosenPackages, nodeRuntime, overlay].map((step) => join(result(step), 'root')), merged)
     await makeSquashfs(build, merged, join(out, 'root.sqfs'), { packed: false, pseudo: DEVICE_NODES })
     await rm(merged, { recursive: true })
   },
