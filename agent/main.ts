@@ -16,6 +16,7 @@ import { keyAnswers, submitClusterKey, waitForClusterKey } from './members/clust
 import { startMembers } from './members/members.ts'
 import { startMesh } from './mesh/mesh.ts'
 import { meshKeys } from './mesh/mesh-key.ts'
+import { startMfs } from './mfs/mfs.ts'
 import { startNics } from './nics/nics.ts'
 import { startPeers } from './peers/peers.ts'
 import { netCheckAnswers } from './netcheck/net-check.ts'
@@ -66,7 +67,7 @@ function main(): void {
   void waitForClusterKey(context).then((key) => {
     context.clusterKey = key
     const discovery = startDiscovery(context)
-    running.push(discovery, startMembers(context, meshKeys().publicKey), startMesh(context))
+    running.push(discovery, startMembers(context, meshKeys().publicKey), startMesh(context), startMfs(context))
     api.serve(netCheckAnswers(context, discovery.packetsHeard))
   })
 }

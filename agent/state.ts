@@ -22,6 +22,8 @@ export interface NodeState {
   members: readonly Member[]
   /** mesh: peers are the members it is set up for; `answered` once a packet has come back from there. */
   mesh: MeshState
+  /** mfs: whether this node serves its files and shows those of others below /mfs. */
+  mfs: { state: 'down' | 'up' }
   /** main: the last stage reached. */
   stage: Stage
   /** Each capability writes its own key (`leases`, `members`, …); undefined or absent = it waits for nothing. */
@@ -65,7 +67,7 @@ type Listener<Key extends keyof NodeState> = (value: NodeState[Key], before: Nod
 /** Holds {@link NodeState} and tells watchers of changes, synchronously and in the order they registered. */
 export class StateStore {
   #state: NodeState = {
-    nics: [], links: [], leases: [], firewall: 'loading', identity: undefined, clock: undefined, discovered: [], members: [], mesh: { state: 'down' }, stage: 'root', waiting: {},
+    nics: [], links: [], leases: [], firewall: 'loading', identity: undefined, clock: undefined, discovered: [], members: [], mesh: { state: 'down' }, mfs: { state: 'down' }, stage: 'root', waiting: {},
   }
   #listeners = new Map<keyof NodeState, Set<(value: never, before: never) => void>>()
 

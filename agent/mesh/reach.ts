@@ -10,6 +10,11 @@ export interface PeerCounters {
 
 /** How long a peer may take to answer at one endpoint. WireGuard repeats an unanswered handshake every 5 s. */
 const PATIENCE_MS = 6_000
+/**
+ * How long one that has answered may be sent to without a word from it. One packet is no sign: WireGuard's own keepalive goes out 10 s after the last
+ * that came in. A peer that is gone is sent a handshake every 5 s.
+ */
+const PATIENCE_WITH_KNOWN_MS = 25_000
 
 interface Attempt {
   /** The endpoints this attempt goes through, as one text. */
@@ -55,12 +60,12 @@ export class Reach {
       if (!attempt || !now) return false
       const before = attempt.counters ?? { lastHandshake: 0, receivedBytes: 0, sentBytes: 0 }
       const heard = now.lastHandshake > before.lastHandshake || now.receivedBytes > before.receivedBytes
-      if (heard || (attempt.answered && now.sentBytes === before.sentBytes)) {
-        Object.assign(attempt, { answered: attempt.answered || heard, sinceMs: nowMs, counters: now })
-        return false
-      }
-      if (nowMs - attempt.sinceMs < PATIENCE_MS) return false
-      Object.assign(attempt, { answered: false, turn: attempt.turn + 1, sinceMs: nowMs, counters: now })
+      const isQuiet = attempt.answered && now.sentBytes === before.sentBytes
+      attempt.counters = now
+      attempt.answered ||= heard
+      if (heard || isQuiet) attempt.sinceMs = nowMs
+      if (nowMs - attempt.sinceMs < (attempt.answered ? PATIENCE_WITH_KNOWN_MS : PATIENCE_MS)) return false
+      Object.assign(attempt, { answered: false, turn: attempt.turn + 1, sinceMs: nowMs })
       return true
     })
   }

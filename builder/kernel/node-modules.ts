@@ -19,6 +19,7 @@ export const NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
   ],
   'migration (CRIU)': ['inet_diag', 'tcp_diag', 'udp_diag', 'raw_diag', 'unix_diag', 'netlink_diag', 'af_packet_diag'],
   'NFS between nodes': ['nfs', 'nfsv4', 'nfsd'],
+  '/hpc': ['9p', '9pnet_fd'],
   'memory': ['zram'],
   'sensors and clocks': ['coretemp', 'k10temp', 'rtc-cmos'],
 }

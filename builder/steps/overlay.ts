@@ -10,7 +10,7 @@ import { unpackRoot } from './unpack-root.ts'
 
 /** Folders of the root that hold nothing when the node starts; git keeps no empty ones. */
 const EMPTY_FOLDERS: readonly { path: string; mode: number }[] = [
-  ...['proc', 'sys', 'dev', 'run', 'mnt', 'mfs', 'home', 'var/log', 'var/lib', 'var/cache', 'etc/plump'].map((path) => ({ path, mode: 0o755 })),
+  ...['proc', 'sys', 'dev', 'run', 'mnt', 'mfs', 'hpc', 'home', 'var/log', 'var/lib', 'var/lib/plump', 'var/lib/plump/mfs', 'var/lib/nfs', 'var/lib/nfs/v4recovery', 'var/cache', 'etc/plump'].map((path) => ({ path, mode: 0o755 })),
   { path: 'root', mode: 0o700 },
   { path: 'tmp', mode: 0o1777 },
   { path: 'var/tmp', mode: 0o1777 },
@@ -28,6 +28,8 @@ const LINKS: readonly { path: string; target: string }[] = [
   { path: 'cdrom', target: 'run/plump/medium' },
   { path: 'usr/bin/showmap', target: 'plump' },
   { path: 'usr/bin/netsetup', target: 'plump' },
+  // What /mfs/lastexec, /mfs/selected and /mfs/magic mean outside of jobs; a job has a folder of its own mounted here.
+  ...['lastexec', 'selected', 'magic'].map((name) => ({ path: `var/lib/plump/mfs/${name}`, target: '/mfs/here' })),
 ]
 
 /** Everything in the root that no package brings: rootfs-overlay/, empty folders, links, busybox applets. Result: root/. */

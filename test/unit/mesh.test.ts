@@ -121,9 +121,20 @@ describe('reach', () => {
     reach.want([peer], 0)
     reach.note([peer], counted(1, 92, 148), 500)
     expect(reach.note([peer], counted(1, 92, 148), 600_000)).toEqual([])
-    expect(reach.note([peer], counted(1, 92, 1_000), 604_000)).toEqual([])
-    expect(reach.note([peer], counted(1, 92, 2_000), 610_000)).toEqual([peer])
+    expect(reach.note([peer], counted(1, 92, 1_000), 610_000)).toEqual([])
+    expect(reach.note([peer], counted(1, 92, 2_000), 620_000)).toEqual([])
+    expect(reach.note([peer], counted(1, 92, 3_000), 630_000)).toEqual([peer])
     expect(at(reach)).toEqual({ endpoint: '10.1.0.2', answered: false })
+  })
+
+  test('a keepalive that nobody answers is no sign that the peer is gone', () => {
+    const reach = new Reach()
+    reach.want([peer], 0)
+    reach.note([peer], counted(1, 92, 148), 500)
+    for (const [atMs, sentBytes] of [[10_000, 180], [20_000, 180], [30_000, 212], [40_000, 212], [50_000, 244]] as const) {
+      expect(reach.note([peer], counted(1, 92, sentBytes), atMs)).toEqual([])
+    }
+    expect(at(reach)).toMatchObject({ answered: true })
   })
 
   test('one that is known elsewhere now is looked for there', () => {
