@@ -4,7 +4,7 @@ import type { BzImage } from './bzimage.ts'
 import type { KernelModules } from './module-info.ts'
 import { findLacks, type Lacks } from './requirements.ts'
 
-/** The compressions of modules that the node can be given; .zst is unpacked by the build, for busybox modprobe cannot read it. */
+/** The compressions of modules that Linux has and we can read (packed-modules.ts). */
 const FORMATS = ['.ko', '.ko.xz', '.ko.zst', '.ko.gz']
 
 export interface KernelParts {

@@ -1,26 +1,22 @@
-import { promisify } from 'node:util'
-import { zstdDecompress } from 'node:zlib'
 import { constants, copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { run } from '../os/run.ts'
 import type { ModuleClosure } from './module-closure.ts'
+import { isPackedModule, unpackedPath, unpackModule } from './packed-modules.ts'
 import { checkAgainstDepmod, formatModulesDep, sortModulesAlias } from './modules-dep.ts'
 
 /** What busybox modprobe reads; depmod's other files (the .bin indexes of kmod, modules.symbols, modules.devname …) are left out. */
 const READ_BY_BUSYBOX = new Set(['kernel', 'modules.dep', 'modules.alias', 'modules.builtin'])
 
-const unpackZstd = promisify(zstdDecompress)
-const ZSTD = /\.ko\.zst$/
-
 /**
  * Makes `folder`, to become /usr/lib/modules/VERSION, with the modules of a closure and the indexes busybox modprobe reads.
  * depmod runs on these modules only; its modules.dep is checked against the closure and then replaced by one with the softdeps.
- * Modules in .zst are unpacked, for busybox modprobe cannot read them.
+ * Modules in .zst and .gz are unpacked, for neither busybox modprobe nor every depmod can read them.
  */
 export async function writeModuleTree(
   asBuilt: ModuleClosure, sourceTree: string, folder: string, version: string, signal: AbortSignal,
 ): Promise<void> {
-  const closure = { ...asBuilt, modules: asBuilt.modules.map((module) => ({ ...module, path: module.path.replace(ZSTD, '.ko') })) }
+  const closure = { ...asBuilt, modules: asBuilt.modules.map((module) => ({ ...module, path: unpackedPath(module.path) })) }
   // depmod insists on a tree at BASE/lib/modules/VERSION.
   const base = `${folder}.depmod`
   const tree = join(base, 'lib/modules', version)
@@ -41,7 +37,7 @@ export async function writeModuleTree(
 }
 
 async function takeFile(from: string, to: string): Promise<void> {
-  if (ZSTD.test(from)) await writeFile(to.replace(ZSTD, '.ko'), await unpackZstd(await readFile(from)))
+  if (isPackedModule(from)) await writeFile(unpackedPath(to), await unpackModule(from))
   else await copyFile(from, to, constants.COPYFILE_FICLONE)
 }
 
@@ -53,13 +49,10 @@ function reverseLines(text: string): string {
   return `${text.trimEnd().split('\n').toReversed().join('\n')}\n`
 }
 
-/** Replaces every NAME.ko.xz and NAME.ko.gz of a module tree by NAME.ko, also in modules.dep. */
+/** Replaces every NAME.ko.xz of a module tree by NAME.ko, also in modules.dep. */
 export async function decompressModules(folder: string, signal: AbortSignal): Promise<void> {
-  const files = await readdir(folder, { recursive: true })
-  for (const [ending, program] of [['.ko.xz', 'xz'], ['.ko.gz', 'gzip']] as const) {
-    const packed = files.filter((path) => path.endsWith(ending)).map((path) => join(folder, path))
-    if (packed.length > 0) await run(program, ['-d', ...packed], { signal })
-  }
+  const files = (await readdir(folder, { recursive: true })).filter((path) => path.endsWith('.ko.xz'))
+  if (files.length > 0) await run('xz', ['-d', ...files.map((path) => join(folder, path))], { signal })
   const index = join(folder, 'modules.dep')
-  await writeFile(index, (await readFile(index, 'utf8')).replaceAll(/\.ko\.(?:xz|gz)\b/g, '.ko'))
+  await writeFile(index, (await readFile(index, 'utf8')).replaceAll(/\.ko\.xz\b/g, '.ko'))
 }

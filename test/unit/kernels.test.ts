@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { checkKernels } from '../../builder/config/check-kernels.ts'
@@ -12,6 +13,7 @@ import { mergeWishes } from '../../builder/kernel/firmware.ts'
 import { checkKernelName, proposeKernelName } from '../../builder/kernel/kernel-names.ts'
 import type { ModuleInfo } from '../../builder/kernel/module-info.ts'
 import { findOwnKernels, ownKernelFiles } from '../../builder/kernel/own-kernels.ts'
+import { isPackedModule, unpackedPath, unpackModule } from '../../builder/kernel/packed-modules.ts'
 import { findLacks, parseKernelConfig, REQUIREMENTS } from '../../builder/kernel/requirements.ts'
 import { unpackKernelPackage, unpackOwnKernel } from '../../builder/kernel/unpack-kernel.ts'
 import { run } from '../../builder/os/run.ts'
@@ -178,6 +180,14 @@ describe('what a kernel must have', () => {
   test('a kernel configuration is read as the kernel writes it', () => {
     expect(parseKernelConfig('# comment\nCONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C="x"\n')).toEqual(new Map([['CONFIG_A', 'y'], ['CONFIG_C', '"x"']]))
   })
+})
+
+test('modules in .gz and .zst are unpacked, others stay as they are', async () => {
+  const folder = await kernelFolder({ 'a.ko.gz': gzipSync('module'), 'b.ko.zst': zstdCompressSync('module') })
+  for (const name of ['a.ko.gz', 'b.ko.zst']) expect((await unpackModule(join(folder, name))).toString()).toBe('module')
+  expect(['k/a.ko', 'k/a.ko.xz', 'k/a.ko.gz', 'k/a.ko.zst'].map((path) => [isPackedModule(path), unpackedPath(path)])).toEqual([
+    [false, 'k/a.ko'], [false, 'k/a.ko.xz'], [true, 'k/a.ko'], [true, 'k/a.ko'],
+  ])
 })
 
 test('plump.yaml can only name kernels that the image has', () => {
