@@ -21,6 +21,7 @@ interface NodeFlags extends LabFlag {
   medium?: NodeOptions['medium']
   nic?: string
   iso?: string
+  disk?: string
   append?: string
   kernel?: string
   clock?: string
@@ -105,9 +106,10 @@ function nodeOptions(command: Command): Command {
     .option('--mem <MiB>', 'memory of a node (default: 512)', whole)
     .option('--cpus <count>', 'processors of a node (default: 1)', whole)
     .addOption(new Option('--firmware <kind>', 'what starts the machine (default: bios)').choices(FIRMWARES))
-    .addOption(new Option('--medium <kind>', 'the ISO as CD or as USB disk, or its kernel directly (default: cd)').choices(MEDIA))
+    .addOption(new Option('--medium <kind>', 'the ISO as CD or as USB disk, its kernel directly, or over the network from ./plump serve (default: cd)').choices(MEDIA))
     .option('--nic <models>', 'network cards: MODEL[@NETWORK|@none],… with any model QEMU has (default: virtio-net-pci)')
     .option('--iso <file>', 'the ISO to boot (default: the newest in final/)')
+    .option('--disk <file>', 'an image file as a disk that the node may write to')
     .option('--kernel <name>', 'which kernel of the ISO (medium kernel only; default: debian)')
     .option('--append <text>', 'more kernel arguments (medium kernel only)')
     .option('--clock <time>', 'what its clock says when it is switched on, as in 2003-03-01T12:00:00 (default: the right time)')
@@ -148,6 +150,7 @@ function fromFlags(flags: NodeFlags): NodeOptions {
     ...(flags.medium === undefined ? {} : { medium: flags.medium }),
     ...(flags.nic === undefined ? {} : { nics: flags.nic }),
     ...(flags.iso === undefined ? {} : { iso: flags.iso }),
+    ...(flags.disk === undefined ? {} : { disk: flags.disk }),
     ...(flags.append === undefined ? {} : { append: flags.append }),
     ...(flags.kernel === undefined ? {} : { kernel: flags.kernel }),
     ...(flags.clock === undefined ? {} : { clock: flags.clock }),

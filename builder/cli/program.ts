@@ -13,6 +13,7 @@ import { registerLab } from './lab.ts'
 import { registerPackage } from './package.ts'
 import { registerPlan } from './plan.ts'
 import { registerReference } from './reference.ts'
+import { registerServe } from './serve.ts'
 import { registerSim } from './sim.ts'
 import { registerSummary } from './summary.ts'
 import { registerTest } from './test.ts'
@@ -41,6 +42,7 @@ export function createProgram(): Command {
   registerSim(program)
   registerBench(program)
   registerFlash(program)
+  registerServe(program)
   registerKey(program)
   registerPackage(program)
   registerReference(program)

@@ -36,8 +36,11 @@ export const NOT_NEEDED: readonly { name: string; why: string }[] = [
   { name: 'perl-base', why: 'runs debconf' },
 ]
 
-/** The boot loaders that PCs with Secure Boot accept; taken alone, their dependencies are for installing them on a disk. */
-export const BOOT_PACKAGES: readonly string[] = ['shim-signed', 'grub-efi-amd64-signed']
+/**
+ * The boot loaders: those that PCs with Secure Boot accept, and the one that BIOS PCs get over the network. Taken alone; their dependencies are
+ * for installing them on a disk.
+ */
+export const BOOT_PACKAGES: readonly string[] = ['shim-signed', 'grub-efi-amd64-signed', 'ipxe']
 
 /** Depends on the real kernel package, whose name has its version. */
 export const KERNEL_METAPACKAGE = 'linux-image-amd64'

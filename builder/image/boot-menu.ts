@@ -57,6 +57,11 @@ export function makeBootMenu(config: PlumpYaml, kernels: readonly MenuKernel[], 
   }
 }
 
+/** The menu of machines that start over the network: they run from RAM anyway. */
+export function networkMenu(menu: BootMenu): BootMenu {
+  return { ...menu, entries: menu.entries.filter(({ id }) => id !== 'ram') }
+}
+
 /** A kernel's name as GRUB lets a function be called: no dot and no digit first, so `linux612.rt` is typed `linux612_rt` and `612` is typed `k612`. */
 export function grubCommand(kernelName: string): string {
   const word = kernelName.replace('.', '_')
@@ -70,11 +75,14 @@ export function kernelArguments(config: PlumpYaml, kernelName: string, imageId: 
   return ['quiet', 'console=tty0', `console=ttyS${port},${speed}`, `plump.image=${imageId}`, ...added].join(' ')
 }
 
-/** Renders the template of a GRUB configuration. */
+/** Renders the template of a boot loader's configuration. */
 export function renderBootMenu(template: string, menu: BootMenu): string {
   const handlebars = Handlebars.create()
   handlebars.registerHelper('quote', quoteForGrub)
   handlebars.registerHelper('escape', escapeForGrub)
+  handlebars.registerHelper('plain', plainForIpxe)
+  // 0 would have iPXE wait for ever.
+  handlebars.registerHelper('milliseconds', (seconds: number) => Math.max(1, seconds * 1000))
   return handlebars.compile(template, { noEscape: true, strict: true })(menu)
 }
 
@@ -86,4 +94,9 @@ export function quoteForGrub(text: string): string {
 /** GRUB words outside quotes, their blanks kept and every character with a meaning escaped; plain words stay readable in GRUB's editor. */
 export function escapeForGrub(words: string): string {
   return words.replaceAll(/[^\sA-Za-z0-9_.,:=+@%/-]/g, '\\$&')
+}
+
+/** iPXE has no quoting: a text without the characters it gives a meaning (ipxe.org/scripting). */
+export function plainForIpxe(text: string): string {
+  return text.replaceAll(/[$&|]/g, '')
 }

@@ -33,7 +33,12 @@ export async function initramfsEntries(sources: InitramfsSources): Promise<CpioE
     ...await Promise.all(libraries.map((name) => file(`lib/plump/${name}`, join(sources.scripts, 'lib', name), 0o644))),
     ...await Promise.all(modules.map((path) => file(`lib/modules/${sources.version}/${path}`, join(sources.modules, path), 0o644))),
   ]
-  return [...foldersOf(entries.map((entry) => entry.path)), ...entries]
+  return [...foldersOf([...entries.map((entry) => entry.path), ...mediumFiles(sources.kernelName)]), ...entries]
+}
+
+/** Boot loaders that fetch the medium file by file over the network put each into /medium, and not all of them make its folders. */
+function mediumFiles(kernelName: string): string[] {
+  return ['live', 'plump', 'packages', `kernels/${kernelName}`].map((folder) => `medium/${folder}/file`)
 }
 
 /** Every folder above the given paths, as entries. */

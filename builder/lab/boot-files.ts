@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
-import { glob, mkdir, readFile, stat } from 'node:fs/promises'
+import { mkdir, readFile, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { newestIso } from '../config/newest-iso.ts'
 import { EXIT, PlumpError } from '../errors.ts'
 import { run } from '../os/run.ts'
 import { parseClock, parseNics, usage, type MachineConfig, type Medium, type NodeOptions } from './options.ts'
 
-const FINAL_FOLDER = join(import.meta.dirname, '..', '..', 'final')
 const DEFAULT_MEMORY_MIB = 512
 const CONSOLES = 'console=tty0 console=ttyS0,115200'
 
@@ -19,39 +19,22 @@ export async function resolveMachine(options: NodeOptions, folder: string): Prom
     memoryMiB: options.memoryMiB ?? DEFAULT_MEMORY_MIB,
     cpus: options.cpus ?? 1,
     firmware: options.firmware ?? 'bios',
-    medium: medium === 'kernel' ? await kernelMedium(options, folder) : { kind: medium, iso: await findIso(options.iso) },
+    medium: medium === 'kernel' ? await kernelMedium(options, folder) : { kind: medium, iso: await newestIso(options.iso) },
     nics: parseNics(options.nics),
     ...(options.clock === undefined ? {} : { clock: parseClock(options.clock) }),
+    ...(options.disk === undefined ? {} : { disk: resolve(options.disk) }),
   }
 }
 
 async function kernelMedium(options: NodeOptions, folder: string): Promise<Medium> {
   const append = (...words: (string | undefined)[]): string => [CONSOLES, ...words].filter((word) => word !== undefined && word !== '').join(' ')
   if (options.kernelFiles && options.iso === undefined) return { kind: 'kernel', ...options.kernelFiles, append: append(options.append) }
-  const iso = await findIso(options.iso)
+  const iso = await newestIso(options.iso)
   const files = await readBootFiles(iso, options.kernel ?? 'debian', folder)
   return {
     kind: 'kernel', iso, kernel: options.kernelFiles?.kernel ?? files.kernel, initrd: options.kernelFiles?.initrd ?? files.initrd,
     append: append(`plump.image=${files.imageId}`, options.append),
   }
-}
-
-/** The ISO named, or the newest in final/. Throws PlumpError NO_ISO. */
-async function findIso(named: string | undefined): Promise<string> {
-  const found = named === undefined ? await newestIso() : resolve(named)
-  if (found !== undefined && existsSync(found)) return found
-  throw new PlumpError('NO_ISO', named === undefined ? 'there is no ISO in final/ to boot' : `${named} not found`, {
-    fix: './plump build', exitCode: EXIT.usage,
-  })
-}
-
-async function newestIso(): Promise<string | undefined> {
-  const isos: { file: string; changedMs: number }[] = []
-  for await (const name of glob('*.iso', { cwd: FINAL_FOLDER })) {
-    const file = join(FINAL_FOLDER, name)
-    isos.push({ file, changedMs: (await stat(file)).mtimeMs })
-  }
-  return isos.toSorted((one, other) => other.changedMs - one.changedMs)[0]?.file
 }
 
 /** A kernel, its initrd and the image id out of an ISO; read once per lab and ISO. Throws NO_KERNEL. */

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { PlumpError } from '../errors.ts'
 import { chooseAccelerator } from './accelerator.ts'
 import type { LabStatus, NodeStatus } from './control-protocol.ts'
+import { BootService } from './boot-service.ts'
 import { DhcpService } from './dhcp-service.ts'
 import { Machine, type WiredNic } from './machine.ts'
 import { addBridge, addressPlan, wire, type AddressPlan } from './network.ts'
@@ -10,6 +11,8 @@ import type { DhcpKind, LabConfig, MachineConfig, Nic } from './options.ts'
 interface Network {
   plan: AddressPlan
   dhcp: DhcpService
+  /** Lets machines boot over the network; there once one of them wants to. */
+  boot: BootService
 }
 
 /** The lab itself, inside the supervisor: its networks and its machines. */
@@ -45,7 +48,15 @@ export class LabHost {
     this.#machines.push(machine)
     await machine.prepare()
     for (const nic of machine.nics) await this.#wire(nic)
+    await this.#serveBoot(machine)
     return machine
+  }
+
+  async #serveBoot({ config, nics }: Machine): Promise<void> {
+    const network = nics[0]?.network
+    if (config.medium.kind !== 'network' || network === null || network === undefined) return
+    const { boot, dhcp } = await this.#network(network)
+    await boot.serve(config.medium.iso, { alone: dhcp.kind === 'none' })
   }
 
   async #wire(nic: WiredNic): Promise<void> {
@@ -56,7 +67,7 @@ export class LabHost {
     const known = this.#networks.get(number)
     if (known) return known
     const plan = addressPlan(number)
-    const network = { plan, dhcp: new DhcpService(plan, this.#folder) }
+    const network = { plan, dhcp: new DhcpService(plan, this.#folder), boot: new BootService(plan, this.#folder) }
     this.#networks.set(number, network)
     await addBridge(plan)
     await network.dhcp.change(this.#config.dhcp, this.#config.leaseSeconds)

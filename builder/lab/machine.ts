@@ -157,7 +157,7 @@ export class Machine {
   async eject(): Promise<void> {
     const { qmp } = this.running()
     const { kind } = this.config.medium
-    if (kind === 'kernel') throw new PlumpError('NO_MEDIUM', `node ${this.number} was started without a medium that could be taken out`, { fix: 'start it with --medium cd or disk' })
+    if (kind === 'kernel' || kind === 'network') throw new PlumpError('NO_MEDIUM', `node ${this.number} was started without a medium that could be taken out`, { fix: 'start it with --medium cd or disk' })
     if (kind === 'disk') return void (await qmp.execute('device_del', { id: MEDIUM_DEVICE }))
     await qmp.execute('eject', { id: MEDIUM_DEVICE }).catch((error: unknown) => {
       throw new PlumpError('HELD', `node ${this.number} has its disc locked in the drive`, { fix: 'start it with the entry "copy to RAM" of the boot menu', exitCode: EXIT.bootOrTestFailed, cause: error })

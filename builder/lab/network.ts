@@ -1,10 +1,12 @@
 import { run } from '../os/run.ts'
 
-/** Addresses of one network of the lab. The DHCP server is the only thing on it that is not a node. */
+/** Addresses of one network of the lab. The DHCP server and the boot server are the only things on it that are not nodes. */
 export interface AddressPlan {
   network: number
   bridge: string
   server: string
+  /** The one that serves boot files, when there is one. */
+  bootServer: string
   prefixLength: number
   netmask: string
   broadcast: string
@@ -12,13 +14,14 @@ export interface AddressPlan {
   last: string
 }
 
-/** Network N is 192.168.(10+N).0/24, its DHCP server .1, its pool .100 to .199. */
+/** Network N is 192.168.(10+N).0/24, its DHCP server .1, its boot server .2, its pool .100 to .199. */
 export function addressPlan(network: number): AddressPlan {
   const prefix = `192.168.${10 + network}`
   return {
     network,
     bridge: `lan${network}`,
     server: `${prefix}.1`,
+    bootServer: `${prefix}.2`,
     prefixLength: 24,
     netmask: '255.255.255.0',
     broadcast: `${prefix}.255`,

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { EXIT, PlumpError } from '../errors.ts'
 
 export const FIRMWARES = ['bios', 'uefi', 'secureboot'] as const
-export const MEDIA = ['cd', 'disk', 'kernel'] as const
+export const MEDIA = ['cd', 'disk', 'kernel', 'network'] as const
 export const DHCP_KINDS = ['node-dhcp', 'dnsmasq', 'none'] as const
 export type DhcpKind = (typeof DHCP_KINDS)[number]
 
@@ -18,10 +18,14 @@ export const nicSchema = z.object({
 })
 export type Nic = z.output<typeof nicSchema>
 
-/** What a machine boots from; for `kernel` the ISO is attached as a read-only virtio disk when there is one. */
+/**
+ * What a machine boots from; for `kernel` the ISO is attached as a read-only virtio disk when there is one, for `network` it is served on the
+ * network of the machine's first card.
+ */
 const mediumSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('cd'), iso: z.string() }),
   z.object({ kind: z.literal('disk'), iso: z.string() }),
+  z.object({ kind: z.literal('network'), iso: z.string() }),
   z.object({ kind: z.literal('kernel'), kernel: z.string(), initrd: z.string(), append: z.string(), iso: z.string().optional() }),
 ])
 export type Medium = z.output<typeof mediumSchema>
@@ -35,6 +39,8 @@ export const machineConfigSchema = z.object({
   nics: z.array(nicSchema).max(NIC_LIMIT),
   /** What its clock says when it is switched on, UTC; undefined = the right time. */
   clock: z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/, 'a time looks like 2003-03-01T12:00:00').optional(),
+  /** An image that the machine has as a disk it may write to. */
+  disk: z.string().optional(),
 })
 export type MachineConfig = z.output<typeof machineConfigSchema>
 
@@ -59,6 +65,8 @@ export interface NodeOptions {
   clock?: string
   /** Default: the newest final/*.iso. */
   iso?: string
+  /** An image file that the node has as a disk it may write to. */
+  disk?: string
   /** Added to the kernel command line; medium `kernel` only. */
   append?: string
   /** Which kernel of the ISO; medium `kernel` only, for the others have the boot menu. Default: debian. */

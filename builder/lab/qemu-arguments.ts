@@ -36,11 +36,12 @@ export function qemuArguments(config: MachineConfig, nics: readonly MachineNic[]
     ...machine(config, files, accelerator),
     ...channels(files),
     ...medium(config),
+    ...(config.disk === undefined ? [] : ['-drive', `if=none,id=disk,format=raw,file=${escape(config.disk)}`, '-device', 'virtio-blk-pci,drive=disk']),
     '-device', 'qemu-xhci,id=xhci',
     ...HOTPLUG_PORTS.flatMap((id, index) => ['-device', `pcie-root-port,id=${id},chassis=${index + 1},slot=${index + 1}`]),
-    ...nics.flatMap((nic) => [
+    ...nics.flatMap((nic, index) => [
       '-netdev', `tap,id=${nic.id}-wire,ifname=${nic.tap},script=no,downscript=no`,
-      '-device', nicDevice(nic),
+      '-device', config.medium.kind === 'network' && index === 0 ? bootNicDevice(nic, config.firmware) : nicDevice(nic),
     ]),
   ]
 }
@@ -49,6 +50,15 @@ export function qemuArguments(config: MachineConfig, nics: readonly MachineNic[]
 function nicDevice(nic: MachineNic): string {
   const common = `${nic.model},id=${nic.id},netdev=${nic.id}-wire,mac=${nic.mac}`
   return isUsb(nic.model) ? `${common},bus=xhci.0` : `${common},romfile=`
+}
+
+/**
+ * The card a machine starts from. BIOS boots by the card's own ROM; UEFI has a driver for virtio itself and needs the ROM for the others, whose
+ * boot loader (iPXE) it then passes over for its own.
+ */
+function bootNicDevice(nic: MachineNic, firmware: MachineConfig['firmware']): string {
+  const rom = firmware !== 'bios' && nic.model.startsWith('virtio') ? ',romfile=' : ''
+  return `${nic.model},id=${nic.id},netdev=${nic.id}-wire,mac=${nic.mac}${isUsb(nic.model) ? ',bus=xhci.0' : rom},bootindex=0`
 }
 
 /** The same card as the arguments of QMP `device_add`, for plugging it into a running machine; `port` is one of {@link HOTPLUG_PORTS}. */
@@ -105,6 +115,8 @@ function medium(config: MachineConfig): string[] {
         '-drive', `if=none,id=medium,snapshot=on,format=raw,file=${escape(boot.iso)}`,
         '-device', 'qemu-xhci,id=stick-port', '-device', `usb-storage,id=${MEDIUM_DEVICE},drive=medium,bus=stick-port.0,removable=on,bootindex=0`,
       ]
+    case 'network':
+      return []
     case 'kernel':
       return [
         '-kernel', boot.kernel, '-initrd', boot.initrd, '-append', boot.append,

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto'
-import { chmod, mkdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { build as bundle } from 'esbuild'
-import { create as createTar } from 'tar'
+import { packTree } from '../image/pack-tree.ts'
 import { fileInputs } from '../pipeline/inputs.ts'
-import { pathsBelow } from '../pipeline/tree-digest.ts'
 import type { Build } from '../pipeline/build.ts'
 import type { Step } from '../pipeline/step.ts'
 
@@ -40,7 +39,8 @@ export const agentBundle: Step = {
     for (const { source, file } of ENTRY_POINTS) {
       for (const name of await bundleProgram(build, source, join(tree, LIBRARY, file))) npmPackages.add(name)
     }
-    await packTree(tree, join(out, 'agent.tar.gz'), build.epochSeconds)
+    // Node writes no file name and no date into the gzip header.
+    await writeFile(join(out, 'agent.tar.gz'), gzipSync(await packTree(tree, build.epochSeconds), { level: 9 }))
     await rm(tree, { recursive: true })
     await writeFile(join(out, 'bundle.json'), `${JSON.stringify({ npmPackages: [...npmPackages].toSorted() }, undefined, 1)}\n`)
   },
@@ -69,17 +69,4 @@ async function bundleProgram(build: Build, source: string, target: string): Prom
   })
   await chmod(target, 0o644)
   return Object.keys(result.metafile.inputs).flatMap((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? [])
-}
-
-/** A gzipped tar with sorted names, one date and owner 0. */
-async function packTree(tree: string, target: string, epochSeconds: number): Promise<void> {
-  const paths = await pathsBelow(tree)
-  for (const path of paths) await utimes(join(tree, path), epochSeconds, epochSeconds)
-  const chunks: Buffer[] = []
-  const pack = createTar({ cwd: tree, portable: true, mtime: new Date(epochSeconds * 1000), noDirRecurse: true, onWriteEntry: (entry) => {
-    if (entry.stat) Object.assign(entry.stat, { uid: 0, gid: 0 })
-  } }, paths)
-  for await (const chunk of pack) chunks.push(chunk as Buffer)
-  // Node writes no file name and no date into the gzip header.
-  await writeFile(target, gzipSync(Buffer.concat(chunks), { level: 9 }))
 }

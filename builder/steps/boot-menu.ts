@@ -1,6 +1,6 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { makeBootMenu, renderBootMenu } from '../image/boot-menu.ts'
+import { makeBootMenu, networkMenu, renderBootMenu } from '../image/boot-menu.ts'
 import { makeBiosImage } from '../image/grub-bios.ts'
 import { imageId, imageIdWithPackages } from '../image/image-id.ts'
 import { describeFiles, describeText, filesBelow, formatManifest, largeFiles, type ManifestLine } from '../image/medium.ts'
@@ -15,23 +15,27 @@ import { firmware } from './firmware.ts'
 import { initramfs } from './initramfs.ts'
 import { kernel } from './kernel.ts'
 import { modulesSquashfs } from './modules-squashfs.ts'
+import { netbootLoaders } from './netboot-loaders.ts'
 import { packages } from './packages.ts'
 import { rootSquashfs } from './root-squashfs.ts'
 
 const TEMPLATE = 'templates/grub.cfg.hbs'
+/** The same menu for machines that start over the network, for GRUB (UEFI) and for iPXE (BIOS). */
+const NETWORK_TEMPLATES = { 'boot/netboot/grub.cfg': 'templates/netboot-grub.cfg.hbs', 'boot/netboot/menu.ipxe': 'templates/netboot-menu.ipxe.hbs' }
+const LOADERS = 'boot/netboot/loaders.tar.xz'
 
 /**
  * Everything on the medium that depends on which image it is. Result: medium/, with boot/grub/{grub.cfg,eltorito.img}, plump/{image-id,
- * node.json,contents.json,manifest} and, when it is embedded, plump/cluster.key.
+ * node.json,contents.json,manifest}, boot/netboot/ for who serves the image over a network and, when it is embedded, plump/cluster.key.
  */
 export const bootMenu: Step = {
   id: 'boot-menu',
   title: 'Write the boot menu and the image\'s settings',
-  needs: [firmware, rootSquashfs, agentBundle, packages, contents],
+  needs: [firmware, rootSquashfs, agentBundle, packages, contents, netbootLoaders],
   needsOfKernel: (name) => [kernel(name), initramfs(name), modulesSquashfs(name)],
   codeUrl: import.meta.url,
   inputs: async (build) => ({
-    ...await fileInputs(build.paths.project, [TEMPLATE]),
+    ...await fileInputs(build.paths.project, [TEMPLATE, ...Object.values(NETWORK_TEMPLATES)]),
     settings: JSON.stringify(settings(build)),
     version: build.version,
     'cluster key': secretInput(build.clusterKey),
@@ -62,11 +66,15 @@ export const bootMenu: Step = {
       ['.disk/info', `Plump ${version} ${config.name} ${id}\n`],
     ])
     if (build.clusterKey !== undefined) texts.set('plump/cluster.key', `${build.clusterKey}\n`)
+    for (const [path, template] of Object.entries(NETWORK_TEMPLATES)) {
+      texts.set(path, renderBootMenu(await readFile(join(build.paths.project, template), 'utf8'), networkMenu(menu)))
+    }
     texts.set('plump/manifest', formatManifest([...files, ...addOns, ...[...texts].map(([path, text]) => describeText(path, text))]))
     for (const [path, text] of texts) {
       await mkdir(dirname(join(out, 'medium', path)), { recursive: true })
       await writeFile(join(out, 'medium', path), text)
     }
+    await copyFile(join(result(netbootLoaders), 'loaders.tar.xz'), join(out, 'medium', LOADERS))
     await makeBiosImage(join(out, 'medium/boot/grub/eltorito.img'), build.signal)
   },
 }

@@ -14,6 +14,7 @@ import { kernel } from './kernel.ts'
 import { licences } from './licences.ts'
 import { modulesSquashfs } from './modules-squashfs.ts'
 import { netboot } from './netboot.ts'
+import { netbootLoaders } from './netboot-loaders.ts'
 import { nicModules } from './nic-modules.ts'
 import { nodeRuntime } from './node-runtime.ts'
 import { overlay } from './overlay.ts'
@@ -44,6 +45,7 @@ export function recipe(kernels: readonly string[]): readonly Step[] {
     firmware,
     rootSquashfs,
     contents,
+    netbootLoaders,
     bootMenu,
     esp,
     iso,

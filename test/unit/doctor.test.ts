@@ -44,5 +44,5 @@ test('several tools of one package are one package to install', async () => {
 test('the table tells what is missing and what it is for', () => {
   const findings = HOST_TOOLS.map((tool) => ({ tool, present: tool.name !== 'xorriso' }))
   const line = findingsTable(findings).split('\n').find((text) => text.includes('xorriso'))
-  expect(line).toMatch(/^MISSING {2}xorriso .*writes the ISO \(build, test\)$/)
+  expect(line).toMatch(/^MISSING {2}xorriso .*writes the ISO, and takes it apart for serving \(build, test, serve\)$/)
 })
