@@ -1,4 +1,4 @@
-import { startLab } from '../lab/lab.ts'
+import { startLab, type Lab } from '../lab/lab.ts'
 import type { LabNode } from '../lab/lab-node.ts'
 import { STAGES } from '../../schema/stage-line.ts'
 
@@ -14,6 +14,8 @@ export interface NodeFigures {
   usedKiBAtReady: number
   /** From `address` to `joined`, on a second node that boots while the first is ready. */
   joinSeconds: number
+  /** From power-on to `ready` of a BIOS PC that gets everything over the network from `./plump serve`; the boot menu's wait is in it. */
+  netbootReadySeconds: number
 }
 
 /** Boots two nodes from the ISO, one after the other, and reads their stage lines. */
@@ -30,16 +32,26 @@ export async function measureNode(iso: string, options: { signal: AbortSignal; r
     const second = await lab.add({ medium: 'kernel', memoryMiB: MEMORY_MIB, iso })
     const joined = await second.waitForStage('joined', { limitSeconds: BOOT_LIMIT_SECONDS, signal: options.signal })
     const address = await second.waitForStage('address')
+    options.report('third node boots over the network')
+    const netbootReadySeconds = await measureNetboot(lab, iso, options.signal)
     const initramfs = stageSeconds['initramfs'] ?? Number.NaN
     return {
       stageSeconds,
       stageRatios: Object.fromEntries(Object.entries(stageSeconds).map(([stage, seconds]) => [stage, round(seconds / initramfs)])),
       usedKiBAtReady: memoryUsedKiB,
       joinSeconds: round(joined.seconds - address.seconds),
+      netbootReadySeconds,
     }
   } finally {
     await lab.down()
   }
+}
+
+async function measureNetboot(lab: Lab, iso: string, signal: AbortSignal): Promise<number> {
+  const node = await lab.add({ medium: 'network', memoryMiB: MEMORY_MIB, iso })
+  const startedMs = performance.now()
+  await node.waitForStage('ready', { limitSeconds: BOOT_LIMIT_SECONDS, signal })
+  return round((performance.now() - startedMs) / 1000)
 }
 
 async function secondsByStage(node: LabNode, last: string): Promise<Record<string, number>> {

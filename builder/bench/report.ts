@@ -36,6 +36,7 @@ export function benchTable({ build, node }: BenchFigures): string {
     })),
     { what: 'RAM used at ready', measured: megabytes(node.usedKiBAtReady * 1024), goal: '<= 100 MB' },
     { what: 'address to joined, second node', measured: seconds(node.joinSeconds), goal: '<= 5 s' },
+    { what: 'power-on to ready, over the network', measured: seconds(node.netbootReadySeconds), goal: '' },
   ]
   const width = (pick: (row: Row) => string): number => Math.max(...rows.map((row) => pick(row).length))
   const [whatWidth, measuredWidth] = [width((row) => row.what), width((row) => row.measured)]

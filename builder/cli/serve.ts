@@ -17,7 +17,7 @@ interface Options {
 
 export function registerServe(program: Command): void {
   program.command('serve')
-    .description('Let PCs of a network boot an ISO without a medium (PXE on BIOS and UEFI, UEFI HTTP), until Ctrl-C; tells who booted what. Needs root.')
+    .description('Let PCs of a network boot an ISO without a medium (PXE, BIOS and UEFI), until Ctrl-C; tells who booted what. Needs root.')
     .argument('[iso]', 'the ISO to serve; default: the newest in final/')
     .option('--interface <name>', 'network interface to serve; needed when there are several')
     .option('--dhcp <network>', 'be the DHCP server, as in 192.168.77.0/24, where there is none; default: stand beside the one there is')
