@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import type { AgentContext, Capability } from '../capability.ts'
 import type { NodeId } from '../../schema/node-state.ts'
 import { nodeName } from '../identity/node-id.ts'
@@ -29,19 +30,20 @@ export interface MemberPaths {
   sysNetFolder: string
 }
 
-const NODE_PATHS: MemberPaths = {
+const nodePaths = (): MemberPaths => ({
   configFile: '/run/plump/serf/serf.json',
   pidFile: '/run/plump/serf/serf.pid',
   bell: '/run/plump/serf/bell',
-  snapshotFile: '/run/plump/serf/snapshot',
+  // On a partition PLUMPDATA, when one is mounted, so that the members of before are found again where multicast does not reach.
+  snapshotFile: existsSync('/run/plump/data/plump') ? '/run/plump/data/plump/serf-snapshot' : '/run/plump/serf/snapshot',
   sysNetFolder: '/sys/class/net',
-}
+})
 
 /**
  * Makes this node a member: has serf run under the node's `identity`, joins whom discovery hears, and writes `members`. It changes `identity` when
  * an older member has its id, or when another address is the one to be known by. `meshKey` is this node's public key in the mesh. `context.clusterKey` must be known; throws when it is not.
  */
-export function startMembers(context: AgentContext, meshKey: string, paths: MemberPaths = NODE_PATHS): Capability {
+export function startMembers(context: AgentContext, meshKey: string, paths: MemberPaths = nodePaths()): Capability {
   if (!context.clusterKey) throw new Error('members needs the cluster key; wait for it with waitForClusterKey()')
   const membership = new Membership(context, context.clusterKey, meshKey, paths)
   membership.start()
