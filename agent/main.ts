@@ -28,6 +28,7 @@ import { startPackagePrograms } from './packages/start-programs.ts'
 import { startSsh } from './ssh/ssh.ts'
 import { openStages } from './stages.ts'
 import { StateStore } from './state.ts'
+import { startWifi } from './wifi/wifi.ts'
 
 /** The story of a node, from the start of the agent to a member of the cluster. init starts it again if it ends (etc/inittab). */
 
@@ -49,6 +50,7 @@ function main(): void {
     startFirewall(context),
     startNics(context),
     startLinks(context),
+    startWifi(context),
     leases,
     startIdentity(context),
     startConsole(context, { setAddress: leases.setAddress }),

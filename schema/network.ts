@@ -66,6 +66,15 @@ export interface NetworkProblem {
   message: string
 }
 
+/** Passphrases are those of WPA2 and WPA3: 8 to 63 printable characters, or the 64 hexadecimal digits made of one. */
+export const wifiNetworkSchema = z.strictObject({
+  ssid: z.string().min(1).refine((ssid) => new TextEncoder().encode(ssid).length <= 32, 'the name of a Wi-Fi network has up to 32 bytes').describe('name of the Wi-Fi network'),
+  psk: z.string().regex(/^([ -~]{8,63}|[0-9a-fA-F]{64})$/, 'a Wi-Fi password has 8 to 63 plain characters').optional().describe('its password, a secret; without one the network is an open one'),
+})
+export type WifiNetwork = z.output<typeof wifiNetworkSchema>
+/** /etc/plump/wifi.json (mode 600): apart from node.json, which everyone on a node may read. */
+export const wifiFileSchema = z.array(wifiNetworkSchema).max(32)
+
 /** What in a network cannot be meant: a card in two places, a VLAN on a card that a bond has, a gateway without an address. */
 export function networkProblems({ static: fixed, bonds, vlans }: NodeNetwork): NetworkProblem[] {
   const problems: NetworkProblem[] = []

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { networkProblems, nodeNetworkSchema } from './network.ts'
+import { networkProblems, nodeNetworkSchema, wifiFileSchema } from './network.ts'
 
 /** plump.yaml, the one file a user edits. Every key has a default, so an empty file is a valid one. */
 
@@ -26,9 +26,10 @@ export const plumpYamlSchema = z.strictObject({
     })).default({}).describe('what holds for one kernel only, by its name'),
   }).prefault({}),
   nics: z.strictObject({
-    set: z.union([z.enum(['pc', 'wired']), z.array(z.string().min(1)).min(1)]).default('wired')
-      .describe('network card modules: pc (what desktop and small-server boards carry), wired (all Ethernet and USB), or a list of module names'),
-    firmware: z.enum(['free', 'nonfree']).default('nonfree').describe('whether firmware from non-free-firmware is included for the chosen cards'),
+    set: z.union([z.enum(['pc', 'wired', 'all']), z.array(z.string().min(1)).min(1)]).default('wired')
+      .describe('network card modules: pc (what desktop and small-server boards carry), wired (all Ethernet and USB), all (Wi-Fi too, with the programs it needs), or a list of module names'),
+    firmware: z.enum(['free', 'nonfree', 'all']).default('nonfree')
+      .describe('firmware: free (with source), nonfree (what the drivers of the chosen cards ask for), all (every file of the firmware packages, for drivers that do not say what they ask for)'),
   }).prefault({}),
   packages: z.strictObject({
     folder: z.string().min(1).optional().describe('folder of your add-on packages and their list, relative to this file; default: packages/ of the checkout'),
@@ -41,7 +42,9 @@ export const plumpYamlSchema = z.strictObject({
     key: z.enum(['embed', 'ask']).default('embed').describe('embed: the ISO carries the cluster key and is itself a secret; ask: the node asks for it on the console or takes it from a USB stick'),
     seeds: z.array(z.ipv4()).max(64).default([]).describe('addresses of members to try besides those found by multicast'),
   }).prefault({}),
-  network: nodeNetworkSchema.superRefine((network, context) => {
+  network: nodeNetworkSchema.extend({
+    wifi: wifiFileSchema.default([]).describe('Wi-Fi networks to join; needs nics.set: all. With a password in it the ISO is a secret'),
+  }).superRefine((network, context) => {
     for (const { path, message } of networkProblems(network)) context.addIssue({ code: 'custom', path, message })
   }).prefault({}),
   console: z.strictObject({
@@ -59,6 +62,8 @@ export const plumpYamlSchema = z.strictObject({
     timeoutSeconds: z.int().min(0).max(3600).default(3).describe('how long the boot menu waits; 0 boots at once'),
     title: z.string().regex(/^.*$/, 'one line').max(60).default('Plump').describe('heading of the boot menu'),
   }).prefault({}),
+}).superRefine(({ nics, network }, context) => {
+  if (network.wifi.length > 0 && nics.set !== 'all') context.addIssue({ code: 'custom', path: ['network', 'wifi'], message: 'Wi-Fi needs its drivers and programs: set nics.set to all' })
 })
 
 export type PlumpYaml = z.output<typeof plumpYamlSchema>

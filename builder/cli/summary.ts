@@ -3,6 +3,7 @@ import { join, relative, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { clusterKeyFile } from '../config/cluster-key.ts'
 import { readConfig } from '../config/read-config.ts'
+import { withoutSecrets } from '../config/wifi-secrets.ts'
 import { chooseMirrors, type Mirrors } from '../debian/mirrors.ts'
 import { DEBIAN_KERNEL } from '../kernel/kernel-names.ts'
 import { findOwnKernels } from '../kernel/own-kernels.ts'
@@ -27,7 +28,7 @@ export function registerSummary(program: Command): void {
 }
 
 async function summary(options: Options): Promise<void> {
-  const config = await readConfig(options.config)
+  const config = withoutSecrets(await readConfig(options.config))
   const file = resolve(options.config ?? join(PROJECT_FOLDER, 'plump.yaml'))
   const shown = relative(process.cwd(), file)
   const kernelsFolder = ownKernelsFolder(config, options.config)

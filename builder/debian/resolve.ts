@@ -1,13 +1,14 @@
 import { EXIT, PlumpError } from '../errors.ts'
 import { withCompanions } from './chosen-packages.ts'
 import { dependencyNames, parseStanzas } from './control.ts'
-import { FIRMWARE_PACKAGES } from './firmware-packages.ts'
-import { BOOT_PACKAGES, KERNEL_METAPACKAGE, ROOT_PACKAGES } from './root-packages.ts'
+import type { PlumpYaml } from '../../schema/plump-yaml.ts'
+import { firmwarePackages } from './firmware-packages.ts'
+import { BOOT_PACKAGES, KERNEL_METAPACKAGE, ROOT_PACKAGES, WIFI_PACKAGES } from './root-packages.ts'
 import type { PackageRecord, PackageUse } from './package-record.ts'
 import type { PrivateApt } from './private-apt.ts'
 
 export interface ResolveOptions {
-  nonfreeFirmware: boolean
+  nics: PlumpYaml['nics']
   /** packages.debian of plump.yaml, and an apt that holds nothing of what they need for installed. */
   chosen?: { names: readonly string[]; apt: PrivateApt }
 }
@@ -17,13 +18,13 @@ export interface ResolveOptions {
  * when the suite lacks one, CONFIG when it lacks one of the user's or cannot have them all.
  */
 export async function resolvePackageList(apt: PrivateApt, options: ResolveOptions): Promise<PackageRecord[]> {
-  const rootNames = namesIn(await askApt(apt, ['install', '--print-uris', '-qq', ...ROOT_PACKAGES.map(({ name }) => name)]))
-  const firmware = FIRMWARE_PACKAGES.filter(({ component }) => options.nonfreeFirmware || component === 'main').map(({ name }) => name)
-  const { chosen } = options
+  const { chosen, nics } = options
+  const wanted = nics.set === 'all' ? [...ROOT_PACKAGES, ...WIFI_PACKAGES] : ROOT_PACKAGES
+  const rootNames = namesIn(await askApt(apt, ['install', '--print-uris', '-qq', ...wanted.map(({ name }) => name)]))
   const chosenNames = chosen === undefined ? [] : await askForChosen(chosen.apt, chosen.names)
   const uses = new Map<string, PackageUse>([
     ...chosenNames.map((name) => [name, 'chosen'] as const),
-    ...firmware.map((name) => [name, 'firmware'] as const),
+    ...firmwarePackages(nics).map((name) => [name, 'firmware'] as const),
     ...BOOT_PACKAGES.map((name) => [name, 'boot'] as const),
     [await kernelPackage(apt, KERNEL_METAPACKAGE), 'kernel'],
     ...rootNames.map((name) => [name, 'root'] as const),

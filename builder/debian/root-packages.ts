@@ -14,6 +14,12 @@ export const ROOT_PACKAGES: readonly { name: string; why: string }[] = [
   { name: 'tar', why: 'criu packs tmpfs mounts of a job with it; busybox\'s lacks the options it asks for' },
 ]
 
+/** What nics.set: all adds; other images do not grow by it. */
+export const WIFI_PACKAGES: readonly { name: string; why: string }[] = [
+  { name: 'wpasupplicant', why: 'joins the Wi-Fi networks of network.wifi' },
+  { name: 'iw', why: 'tells about Wi-Fi cards and what they hear' },
+]
+
 /**
  * Of {@link NOT_NEEDED}, what is needed as soon as the user has packages of their own: they may depend on it for running, while nothing that a
  * node itself is made of does.

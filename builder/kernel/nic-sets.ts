@@ -5,6 +5,10 @@ import { canonicalName, type KernelModules } from './module-info.ts'
 /** Folders of the kernel tree that hold Ethernet and USB network drivers together with the PHYs they need. */
 const WIRED_FOLDERS = ['ethernet', 'phy', 'mdio', 'pcs', 'usb'].map((folder) => `kernel/drivers/net/${folder}/`)
 
+/** Wi-Fi drivers, with what mac80211 asks the kernel's cryptography for by name and not by a dependency. */
+const WIFI_FOLDERS = ['kernel/drivers/net/wireless/', 'kernel/drivers/staging/rtl8723bs/']
+const WIFI_CRYPTOGRAPHY = ['ccm', 'gcm', 'cmac', 'ctr', 'michael_mic']
+
 /** Cards of virtual machines lie elsewhere in the tree. */
 const VIRTUAL_MACHINE_CARDS = ['virtio_net', 'vmxnet3', 'hv_netvsc', 'xen-netfront']
 
@@ -38,12 +42,13 @@ const PC_USB_ADAPTERS = [
 export function nicModuleNames(set: PlumpYaml['nics']['set'], kernel: KernelModules): string[] {
   const phys = below(kernel, PHY_FOLDERS)
   if (set === 'wired') return [...below(kernel, WIRED_FOLDERS), ...VIRTUAL_MACHINE_CARDS]
+  if (set === 'all') return [...below(kernel, [...WIRED_FOLDERS, ...WIFI_FOLDERS]), ...VIRTUAL_MACHINE_CARDS, ...WIFI_CRYPTOGRAPHY]
   if (set === 'pc') return [...phys, ...PC_CARDS, ...PC_USB_ADAPTERS, ...VIRTUAL_MACHINE_CARDS]
   const known = new Set([...kernel.modules.map((module) => module.name), ...kernel.builtin.names])
   const unknown = set.filter((name) => !known.has(canonicalName(name)))
   if (unknown.length > 0) {
     throw new PlumpError('NIC_MODULE_UNKNOWN', `nics.set names ${unknown.join(', ')}, which the kernel has no module for`, {
-      fix: 'write module names such as r8169 or e1000e (lspci -k shows them), or use pc or wired',
+      fix: 'write module names such as r8169 or e1000e (lspci -k shows them), or use pc, wired or all',
     })
   }
   return [...phys, ...set]

@@ -17,9 +17,8 @@ import type { Results } from './results.ts'
 import { runBuild } from './run-build.ts'
 
 export interface BuiltIso extends Published {
-  /** Whether the cluster key is in it. */
-  secret: boolean
-  cluster: string
+  /** The secrets in it, for people; empty for an ISO that everybody may have. */
+  secrets: string[]
 }
 
 /** `./plump build`: from plump.yaml to final/. Installs missing tools, runs every step, publishes. */
@@ -42,7 +41,7 @@ export async function buildIso(options: BuildOptions & { useCache: boolean }): P
       throw error
     })
     build.emit({ type: 'build-done', seconds: secondsSoFar(), ...published })
-    return { ...published, secret: build.clusterKey !== undefined, cluster: build.config.cluster.name }
+    return { ...published, secrets: [...(build.clusterKey === undefined ? [] : [`the key of cluster ${build.config.cluster.name}`]), ...(build.wifi === undefined ? [] : ['the passwords of Wi-Fi networks'])] }
   })
 }
 

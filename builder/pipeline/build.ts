@@ -3,7 +3,7 @@ import type { BuildEvent } from '../../schema/build-event.ts'
 
 /** What every step of one build may use besides the results of other steps. Made by `openBuild` in open-build.ts. */
 export interface Build {
-  /** plump.yaml with all defaults filled in. */
+  /** plump.yaml with all defaults filled in, without the passwords of Wi-Fi networks. */
   config: PlumpYaml
   version: string
   /** Names of the kernels of the image, Debian's first. */
@@ -29,6 +29,13 @@ export interface Build {
   epochSeconds: number
   /** Base64 of the 32-byte cluster key; undefined with `cluster.key: ask`. A secret: it goes into the ISO and nowhere else. */
   clusterKey: string | undefined
+  /** Text of plump/wifi.json, the Wi-Fi networks with their passwords; undefined without any. A secret, as the key is. */
+  wifi: string | undefined
   signal: AbortSignal
   emit(event: BuildEvent): void
+}
+
+/** Whether the ISO carries something that only its owner may know. */
+export function isSecret({ clusterKey, wifi }: Pick<Build, 'clusterKey' | 'wifi'>): boolean {
+  return clusterKey !== undefined || wifi !== undefined
 }

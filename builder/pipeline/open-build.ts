@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import { checkKernels } from '../config/check-kernels.ts'
 import { clusterKeyFor } from '../config/cluster-key.ts'
 import { readConfig } from '../config/read-config.ts'
+import { wifiFile, withoutSecrets } from '../config/wifi-secrets.ts'
 import { DEBIAN_KERNEL } from '../kernel/kernel-names.ts'
 import { findOwnKernels } from '../kernel/own-kernels.ts'
 import { packagesFolder } from '../packages/packages-folder.ts'
@@ -31,7 +32,8 @@ export interface BuildOptions {
 export async function openBuild(options: BuildOptions): Promise<Build> {
   // Results hold permission bits, so the user's umask must not reach them.
   process.umask(0o022)
-  const config = await readConfig(options.configFile)
+  const withSecrets = await readConfig(options.configFile)
+  const config = withoutSecrets(withSecrets)
   const kernelsFolder = ownKernelsFolder(config, options.configFile)
   const kernels = [DEBIAN_KERNEL, ...await findOwnKernels(kernelsFolder)]
   if (!options.missingKernels) checkKernels(config, kernels)
@@ -51,6 +53,7 @@ export async function openBuild(options: BuildOptions): Promise<Build> {
     refresh: options.refresh,
     epochSeconds: epochSeconds(),
     clusterKey: config.cluster.key === 'embed' ? await clusterKeyFor(config.cluster.name) : undefined,
+    wifi: wifiFile(withSecrets),
     signal: options.signal,
     emit: options.emit,
   }

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path'
 import { PlumpError } from '../errors.ts'
 import { signatureFile } from '../inspect/signature.ts'
 import { fileSha256 } from './tree-digest.ts'
-import type { Build } from './build.ts'
+import { isSecret, type Build } from './build.ts'
 
 export interface Published {
   iso: string
@@ -26,7 +26,7 @@ const PUBLIC_MODE = 0o644
 
 /**
  * Puts a finished build into final/: everything is written aside on the same file system and renamed when complete, the ISO
- * last. An ISO with a cluster key in it, and its netboot initrd, can be read by their owner only. Throws NO_SPACE.
+ * last. An ISO with a cluster key or a Wi-Fi password in it, and its netboot initrd, can be read by their owner only. Throws NO_SPACE.
  */
 export async function publish(build: Build, publication: Publication): Promise<Published> {
   const { final } = build.paths
@@ -36,7 +36,7 @@ export async function publish(build: Build, publication: Publication): Promise<P
   await mkdir(aside, { mode: 0o700 })
   try {
     const name = `plump-${build.version}-amd64`
-    const mode = build.clusterKey === undefined ? PUBLIC_MODE : SECRET_MODE
+    const mode = isSecret(build) ? SECRET_MODE : PUBLIC_MODE
     const iso = join(aside, `${name}.iso`)
     await copy(publication.iso, iso, mode)
     const published: Published = { iso: join(final, basename(iso)), bytes: (await stat(iso)).size, sha256: await fileSha256(iso) }

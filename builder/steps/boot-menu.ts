@@ -27,6 +27,7 @@ const LOADERS = 'boot/netboot/loaders.tar.xz'
 /**
  * Everything on the medium that depends on which image it is. Result: medium/, with boot/grub/{grub.cfg,eltorito.img}, plump/{image-id,
  * node.json,contents.json,manifest}, boot/netboot/ for who serves the image over a network and, when it is embedded, plump/cluster.key.
+ * node.json,contents.json,manifest} and the secrets it has: plump/cluster.key, plump/wifi.json.
  */
 export const bootMenu: Step = {
   id: 'boot-menu',
@@ -39,6 +40,7 @@ export const bootMenu: Step = {
     settings: JSON.stringify(settings(build)),
     version: build.version,
     'cluster key': secretInput(build.clusterKey),
+    'Wi-Fi': secretInput(build.wifi),
     ...await toolVersions('grub-mkimage'),
   }),
   async run({ build, out, result }) {
@@ -49,7 +51,7 @@ export const bootMenu: Step = {
       root: result(rootSquashfs),
       agent: result(agentBundle),
     }))
-    const baseId = imageId({ ...sums(files), settings: JSON.stringify(settings(build)), version, key: secretInput(build.clusterKey) })
+    const baseId = imageId({ ...sums(files), settings: JSON.stringify(settings(build)), version, key: secretInput(build.clusterKey), ...(build.wifi === undefined ? {} : { wifi: secretInput(build.wifi) }) })
     const addOns = await describeFiles(await filesBelow(join(result(packages), 'medium')))
     const id = imageIdWithPackages(baseId, sums(addOns))
     const kernels = await Promise.all(build.kernels.map(async (name) => ({
@@ -69,6 +71,7 @@ export const bootMenu: Step = {
     for (const [path, template] of Object.entries(NETWORK_TEMPLATES)) {
       texts.set(path, renderBootMenu(await readFile(join(build.paths.project, template), 'utf8'), networkMenu(menu)))
     }
+    if (build.wifi !== undefined) texts.set('plump/wifi.json', build.wifi)
     texts.set('plump/manifest', formatManifest([...files, ...addOns, ...[...texts].map(([path, text]) => describeText(path, text))]))
     for (const [path, text] of texts) {
       await mkdir(dirname(join(out, 'medium', path)), { recursive: true })

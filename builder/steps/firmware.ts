@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FIRMWARE_PACKAGES } from '../debian/firmware-packages.ts'
@@ -24,6 +24,9 @@ export interface FirmwareReport {
   firmwareBytes: Record<string, number>
 }
 
+/** With `nics.firmware: all`: modinfo is not complete, and who has a card whose driver asks for more takes every file of the packages. */
+const EVERYTHING: FirmwareWish = { name: 'nics.firmware: all', firmware: ['**'] }
+
 /** Packs the firmware for the modules of all kernels. Result: firmware.sqfs, to be mounted on /usr/lib/firmware, and report.json (FirmwareReport). */
 export const firmware: Step = {
   id: 'firmware',
@@ -35,7 +38,7 @@ export const firmware: Step = {
     const wishes = JSON.parse(await readFile(join(result(firmwareWishes), 'wishes.json'), 'utf8')) as FirmwareWish[]
     const tree = join(out, 'firmware')
     await mkdir(tree)
-    const { selection, byModule } = await takeFirmware(build, wishes, join(result(fetchPackages), 'debs'), tree)
+    const { selection, byModule } = await takeFirmware(build, build.config.nics.firmware === 'all' ? [...wishes, EVERYTHING] : wishes, join(result(fetchPackages), 'debs'), tree)
     await makeSquashfs(build, tree, join(out, 'firmware.sqfs'), { packed: true, pseudo: [] })
     const report: FirmwareReport = {
       firmware: selection.files, firmwareMissing: selection.missing, firmwareByModule: byModule, firmwareBytes: await bytesOfFiles(tree),
@@ -72,5 +75,12 @@ async function unpackFirmware(build: Build, debs: string, scratch: string): Prom
   const fetched = new Set(await readdir(debs))
   const packages = FIRMWARE_PACKAGES.map(({ name }) => `${name}.deb`).filter((file) => fetched.has(file))
   await Promise.all(packages.map((file) => run('dpkg-deb', ['-x', join(debs, file), scratch], { signal: build.signal })))
+  await chooseRegulatoryDatabase(folder)
   return folder
+}
+
+/** What update-alternatives does on installed systems: the names the kernel asks for. The upstream signature is the one that every kernel knows. */
+async function chooseRegulatoryDatabase(folder: string): Promise<void> {
+  const names = await readdir(folder)
+  for (const name of ['regulatory.db', 'regulatory.db.p7s']) if (names.includes(`${name}-upstream`)) await symlink(`${name}-upstream`, join(folder, name))
 }

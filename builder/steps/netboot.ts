@@ -16,6 +16,7 @@ import { modulesSquashfs } from './modules-squashfs.ts'
 import { packages } from './packages.ts'
 import { rootSquashfs } from './root-squashfs.ts'
 
+const SECRETS: ReadonlySet<string> = new Set(['plump/cluster.key', 'plump/wifi.json'])
 const TEMPLATE = 'templates/boot.ipxe.hbs'
 /**
  * For machines that start over the network. Result: netboot/{bzImage,initrd,boot.ipxe}, of the default kernel; the initrd carries all of the
@@ -41,7 +42,7 @@ export const netboot: Step = {
     })
     const carried = [...await filesBelow(menu), ...await filesBelow(join(result(packages), 'medium')), ...large].filter(({ path }) => isCarried(path, build.config.kernels.default))
     const entries: CpioEntry[] = await Promise.all(carried.map(async ({ path, source }) => ({
-      kind: 'file' as const, path: `medium/${path}`, mode: path === 'plump/cluster.key' ? 0o600 : 0o644, data: await readFile(source),
+      kind: 'file' as const, path: `medium/${path}`, mode: SECRETS.has(path) ? 0o600 : 0o644, data: await readFile(source),
     })))
     const archive = encodeCpio([...foldersOf(entries.map(({ path }) => path)), ...entries], build.epochSeconds)
     const chosen = build.config.kernels.default

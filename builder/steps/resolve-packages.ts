@@ -13,13 +13,14 @@ export const resolvePackages: Step = {
   codeUrl: import.meta.url,
   async inputs(build) {
     const { lists } = await openPrivateApt(build, { freshen: true })
-    return { ...lists, 'nics.firmware': build.config.nics.firmware, 'packages.debian': build.config.packages.debian.toSorted().join(' ') }
+    const { nics: { set, firmware }, packages: { debian } } = build.config
+    return { ...lists, 'nics.firmware': firmware, 'Wi-Fi': String(set === 'all'), 'packages.debian': debian.toSorted().join(' ') }
   },
   async run({ build, out }) {
     const apt = await openPrivateApt(build, { freshen: false })
     const names = build.config.packages.debian.toSorted()
     const packages = await resolvePackageList(apt, {
-      nonfreeFirmware: build.config.nics.firmware === 'nonfree',
+      nics: build.config.nics,
       ...(names.length === 0 ? {} : { chosen: { names, apt: await openPrivateApt(build, { freshen: false, needed: neededFor(names) }) } }),
     })
     await writeFile(join(out, 'packages.json'), `${JSON.stringify(packages, undefined, 1)}\n`)

@@ -38,6 +38,7 @@ export function trialBuild(folder = temporaryFolder()): Trial {
     refresh: false,
     epochSeconds: 1_000_000_000,
     clusterKey: undefined,
+    wifi: undefined,
     signal: controller.signal,
     emit: (event) => void events.push(event),
   }

@@ -24,10 +24,10 @@ fill_root() {
 	tar -xzf "$MEDIUM/live/agent.tar.gz" -C /sysroot || return
 	cp "$MEDIUM/plump/node.json" /sysroot/etc/plump/node.json || return
 	chmod 644 /sysroot/etc/plump/node.json
-	copy_key
+	copy_secrets
 }
 
-copy_key() {
+copy_secrets() {
 	(
 		umask 077
 		if [ -n "$key" ]; then
@@ -35,6 +35,7 @@ copy_key() {
 		elif [ -f "$MEDIUM/plump/cluster.key" ]; then
 			cat "$MEDIUM/plump/cluster.key" >/sysroot/etc/plump/cluster.key
 		fi
+		[ ! -f "$MEDIUM/plump/wifi.json" ] || cat "$MEDIUM/plump/wifi.json" >/sysroot/etc/plump/wifi.json
 	)
 }
 
