@@ -1,10 +1,11 @@
-import { appendFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { run } from '../os/run.ts'
 import { withoutSmall } from '../kernel/nic-families.ts'
 import type { Plan } from '../plan/plan.ts'
 import { copyCheckout } from './checkout-copy.ts'
+import { addToIsoSeconds, MEASURED_PACKAGES, packageBytes } from './package-figures.ts'
 
 export interface BuildFigures {
   /** Everything made anew, packages already downloaded. */
@@ -23,6 +24,11 @@ export interface BuildFigures {
   threeKernelsIsoBytes: number
   /** Bytes of modules and firmware by family of network cards. */
   nicFamilyBytes: Record<string, number>
+  /** A package of 8 MB put into a finished ISO. */
+  packageAddSeconds: number
+  /** The ISO built with `packages.debian: [python3, perl, gcc]`, and what of it each Debian package takes. */
+  packagesIsoBytes: number
+  packageBytes: Record<string, number>
 }
 
 /**
@@ -58,6 +64,12 @@ export async function withBuildFigures<Result>(
     await run('cp', ['--reflink=auto', iso, kept])
     await build('build with nics.set: pc', pcConfig)
     const pcFigures = await recordOf(final)
+    options.report('putting a package into a finished ISO')
+    const packageAddSeconds = await addToIsoSeconds(folder, iso, options.signal)
+    const packagesConfig = join(folder, 'packages.yaml')
+    await writeFile(packagesConfig, `packages:\n  debian: [${MEASURED_PACKAGES.join(', ')}]\n`)
+    await build('build with packages.debian', packagesConfig)
+    const packagesFigures = await recordOf(final)
     const nicFamilyBytes = await familiesOf(folder, options.signal)
     for (const flavour of ['rt', 'cloud']) {
       options.report(`taking in kernel ${flavour} (not measured)`)
@@ -68,6 +80,7 @@ export async function withBuildFigures<Result>(
     const threeKernelsIsoBytes = (await recordOf(final)).isoBytes
     return await use({
       threeKernelsBuildSeconds, threeKernelsIsoBytes, nicFamilyBytes, coldBuildSeconds, warmBuildSeconds, unchangedBuildSeconds, ...isoFigures, pcIsoBytes: pcFigures.isoBytes,
+      packageAddSeconds, packagesIsoBytes: packagesFigures.isoBytes, packageBytes: packageBytes(packagesFigures.isoBytesByCause, isoFigures.isoBytesByCause),
     }, kept)
   } finally {
     await rm(folder, { recursive: true, force: true })

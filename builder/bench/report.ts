@@ -31,6 +31,9 @@ export function benchTable({ build, node }: BenchFigures): string {
     },
     { what: 'ISO with three kernels (debian, rt, cloud)', measured: megabytes(build.threeKernelsIsoBytes), goal: '' },
     ...Object.entries(build.nicFamilyBytes).map(([family, bytes]) => ({ what: `  cards, ${family}`, measured: megabytes(bytes), goal: '' })),
+    { what: 'package add --iso, a package of 8 MB', measured: seconds(build.packageAddSeconds), goal: '<= 5 s' },
+    { what: 'ISO with python3, perl and gcc', measured: megabytes(build.packagesIsoBytes), goal: '' },
+    ...Object.entries(build.packageBytes).map(([name, bytes]) => ({ what: `  ${name}`, measured: megabytes(bytes), goal: '' })),
     ...Object.entries(node.stageSeconds).map(([stage, at]) => ({
       what: `stage ${stage}`, measured: `${seconds(at)} = ${node.stageRatios[stage]} x initramfs`, goal: stage === 'ready' ? '<= 4 x' : '',
     })),
