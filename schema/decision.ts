@@ -51,6 +51,8 @@ export const decisionInputSchema = z.strictObject({
     memoryTotalKiB: z.number().min(0),
     memoryFreeKiB: z.number().min(0),
     swapOutKiBps: z.number().min(0),
+    /** Share of the last second in which some process waited for memory (PSI). */
+    memoryStallShare: z.number().min(0).max(1),
   }),
   rules: z.strictObject({
     /** No job leaves by itself. */

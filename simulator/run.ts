@@ -190,7 +190,7 @@ export class ClusterRun {
     if (balancer === undefined) return
     const runnable = runningCount(node)
     balancer.measured({
-      cpus: node.cpus, speed: node.speed, runnable, jobs: node.jobs.length, memoryTotalKiB: node.memoryTotalKiB, memoryFreeKiB: freeKiB(node), swapOutKiBps: 0,
+      cpus: node.cpus, speed: node.speed, runnable, jobs: node.jobs.length, memoryTotalKiB: node.memoryTotalKiB, memoryFreeKiB: freeKiB(node), swapOutKiBps: 0, memoryStallShare: 0,
       utilisation: Math.min(100, Math.round(runnable / node.cpus * 100)), gives: true, takes: true, cpuClass: 1,
     })
     const now = localMs(node, this.nowMs)

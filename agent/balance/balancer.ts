@@ -23,6 +23,7 @@ export interface Sample {
   memoryTotalKiB: number
   memoryFreeKiB: number
   swapOutKiBps: number
+  memoryStallShare: number
   utilisation: number
   gives: boolean
   takes: boolean
@@ -106,7 +107,7 @@ export class Balancer {
       clusterSize,
       own: {
         load: this.#views.own, cpus: sample.cpus, speed: sample.speed,
-        memoryTotalKiB: sample.memoryTotalKiB, memoryFreeKiB: sample.memoryFreeKiB, swapOutKiBps: sample.swapOutKiBps,
+        memoryTotalKiB: sample.memoryTotalKiB, memoryFreeKiB: sample.memoryFreeKiB, swapOutKiBps: sample.swapOutKiBps, memoryStallShare: sample.memoryStallShare,
       },
       rules: { ...rules, stay: rules.stay || !sample.gives },
       leaving: this.#leaving,

@@ -4,12 +4,17 @@ import { marginalCost } from './cost.ts'
 import type { CostScale } from './cost.ts'
 import { isOpenTo, MEMORY_RESERVE } from './eligibility.ts'
 
-/** Swapping this much out means that memory is short already, whatever the kernel calls free. */
+/** Swapping this much out means that memory is short already. */
 const SWAPPING_KIBPS = 1_024
 
+/** So does waiting for memory this share of the time, unless a quarter of it is free. */
+const STALLED_SHARE = 0.1
+const PLENTY = 1 / 4
+
 /** Memory ushering (Barak, Braverman: Memory Ushering in a Scalable Computing Cluster, 1998): below the reserve, memory decides. */
-export function isShortOfMemory({ memoryFreeKiB, memoryTotalKiB, swapOutKiBps }: DecisionInput['own']): boolean {
-  return memoryFreeKiB < memoryTotalKiB * MEMORY_RESERVE || swapOutKiBps >= SWAPPING_KIBPS
+export function isShortOfMemory({ memoryFreeKiB, memoryTotalKiB, swapOutKiBps, memoryStallShare }: DecisionInput['own']): boolean {
+  if (memoryFreeKiB < memoryTotalKiB * MEMORY_RESERVE) return true
+  return memoryFreeKiB < memoryTotalKiB * PLENTY && (swapOutKiBps >= SWAPPING_KIBPS || memoryStallShare >= STALLED_SHARE)
 }
 
 export interface Usher {

@@ -148,9 +148,10 @@ describe('the decision', () => {
     expect(move).toMatchObject({ job: 'right', cause: 'memory', weighing: { target: 2 } })
   })
 
-  test('a node that swaps out is short of memory whatever it calls free', () => {
+  test.each([{ swapOutKiBps: 5_000 }, { memoryStallShare: 0.3 }])('a node that swaps, or waits for memory, is short of it while less than a quarter is free: %o', (change) => {
     const view = input([job('a')], [seen(2, { load: 5 })])
-    expect(decide({ ...view, own: { ...view.own, swapOutKiBps: 5_000 } }).move).toMatchObject({ cause: 'memory' })
+    expect(decide({ ...view, own: { ...view.own, ...change, memoryFreeKiB: 400 * 1024 } }).move).toMatchObject({ cause: 'memory' })
+    expect(decide({ ...view, own: { ...view.own, ...change } }).move).toBeUndefined()
   })
 
   test('a shortage is not passed on to nodes that have no room', () => {
@@ -287,7 +288,7 @@ test('what moves cost is learned from the moves', () => {
 
 test('a job on its way counts at its target at once, on both sides', () => {
   const balancer = new Balancer(1, () => 0)
-  const sample = { cpus: 1, speed: 10_000, runnable: 6, jobs: 6, memoryTotalKiB: 2_000_000, memoryFreeKiB: 1_000_000, swapOutKiBps: 0, utilisation: 100, gives: true, takes: true, cpuClass: 7 }
+  const sample = { cpus: 1, speed: 10_000, runnable: 6, jobs: 6, memoryTotalKiB: 2_000_000, memoryFreeKiB: 1_000_000, swapOutKiBps: 0, memoryStallShare: 0, utilisation: 100, gives: true, takes: true, cpuClass: 7 }
   for (let second = 0; second < 20; second++) balancer.measured(sample)
   const { ageMs, ...told } = seen(2)
   balancer.heard({ ids: [2], agesMs: [ageMs], entries: [told] }, 20_000)

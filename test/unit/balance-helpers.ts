@@ -21,7 +21,7 @@ export function job(id: string, changes: Partial<DecisionJob> = {}): DecisionJob
 export function input(jobs: DecisionJob[], nodes: SeenLoad[], changes: Partial<DecisionInput> = {}): DecisionInput {
   return {
     node: 1, seed: 0, clusterSize: 3,
-    own: { load: jobs.length, cpus: 1, speed: 10_000, memoryTotalKiB: 2 * GIB, memoryFreeKiB: GIB, swapOutKiBps: 0 },
+    own: { load: jobs.length, cpus: 1, speed: 10_000, memoryTotalKiB: 2 * GIB, memoryFreeKiB: GIB, swapOutKiBps: 0, memoryStallShare: 0 },
     rules: { stay: false, lstay: false, quiet: false }, leaving: 0, backoffMs: 0, refused: [], transferKiBps: 80_000, moveOverheadMs: 1_000, jobs, nodes, ...changes,
   }
 }

@@ -1,0 +1,110 @@
+import { availableParallelism } from 'node:os'
+import { namesIn, readTextIfThere } from '../os/files.ts'
+import { parseCpuTicks, parseGroupCpuSeconds, parseGroupRssKiB, parseMemory, parseProcessState, parseStalledUs, parseSwappedOutKiB } from './proc-load.ts'
+import type { CpuTicks } from './proc-load.ts'
+
+/** A job that is held here and the control group it runs in. */
+export interface GroupOfJob {
+  id: string
+  cgroup: string
+}
+
+/** What a job did in the last second. */
+export interface JobFigures {
+  runnable: number
+  cpusUsed: number
+  rssKiB: number
+}
+
+export interface NodeFigures {
+  cpus: number
+  /** Processes that could run, those of jobs and, by the CPU time they took, all others. */
+  runnable: number
+  utilisation: number
+  memoryTotalKiB: number
+  memoryFreeKiB: number
+  swapOutKiBps: number
+  memoryStallShare: number
+  jobs: ReadonlyMap<string, JobFigures>
+}
+
+/** Of a job with more processes or threads than this only so many are looked at. */
+const PROCESSES_LIMIT = 256
+
+interface Before {
+  atMs: number
+  ticks: CpuTicks
+  swappedOutKiB: number
+  stalledUs: number
+  jobCpuSeconds: Map<string, number>
+}
+
+/** Looks at /proc and at the jobs' control groups; rates are those since the look before. */
+export class Sampler {
+  readonly #proc: string
+  #before: Before | undefined
+
+  constructor(proc = '/proc') {
+    this.#proc = proc
+  }
+
+  look(jobs: readonly GroupOfJob[], nowMs: number): NodeFigures {
+    const ticks = parseCpuTicks(this.#text('stat'))
+    const memory = parseMemory(this.#text('meminfo'))
+    const now: Before = {
+      atMs: nowMs, ticks, swappedOutKiB: parseSwappedOutKiB(this.#text('vmstat')), stalledUs: parseStalledUs(this.#text('pressure/memory')),
+      jobCpuSeconds: new Map(jobs.map(({ id, cgroup }) => [id, parseGroupCpuSeconds(readTextIfThere(`${cgroup}/cpu.stat`) ?? '')])),
+    }
+    const before = this.#before ?? now
+    this.#before = now
+    const seconds = Math.max(0.001, (nowMs - before.atMs) / 1_000)
+    const figures = new Map(jobs.map((job) => [job.id, this.#ofJob(job, now, before, seconds)]))
+    const cpus = availableParallelism()
+    const passed = ticks.total - before.ticks.total
+    const busyShare = passed <= 0 ? 0 : Math.min(1, (ticks.busy - before.ticks.busy) / passed)
+    const ofJobs = [...figures.values()]
+    const others = Math.max(0, busyShare * cpus - sum(ofJobs.map(({ cpusUsed }) => cpusUsed)))
+    return {
+      cpus,
+      runnable: sum(ofJobs.map(({ runnable }) => runnable)) + others,
+      utilisation: Math.round(busyShare * 100),
+      memoryTotalKiB: memory.totalKiB,
+      memoryFreeKiB: memory.availableKiB,
+      swapOutKiBps: Math.max(0, now.swappedOutKiB - before.swappedOutKiB) / seconds,
+      memoryStallShare: Math.min(1, Math.max(0, now.stalledUs - before.stalledUs) / 1e6 / seconds),
+      jobs: figures,
+    }
+  }
+
+  /** Memory that is free at this very moment. */
+  memoryFreeKiB(): number {
+    return parseMemory(this.#text('meminfo')).availableKiB
+  }
+
+  #ofJob({ id, cgroup }: GroupOfJob, now: Before, before: Before, seconds: number): JobFigures {
+    const cpuSeconds = now.jobCpuSeconds.get(id) ?? 0
+    const cpusUsed = Math.max(0, cpuSeconds - (before.jobCpuSeconds.get(id) ?? cpuSeconds)) / seconds
+    const rssKiB = parseGroupRssKiB(readTextIfThere(`${cgroup}/memory.stat`) ?? '')
+    // Waiting processes count as well as running ones; one that used its CPU and slept at the moment of looking is seen by its use.
+    return { runnable: Math.max(this.#runnableIn(cgroup), cpusUsed), cpusUsed, rssKiB }
+  }
+
+  #runnableIn(cgroup: string): number {
+    const pids = (readTextIfThere(`${cgroup}/cgroup.procs`) ?? '').split('\n').filter((line) => line !== '').slice(0, PROCESSES_LIMIT)
+    let runnable = 0
+    for (const pid of pids) {
+      const { runnable: runs, threads } = parseProcessState(this.#text(`${pid}/stat`))
+      if (threads <= 1) runnable += runs ? 1 : 0
+      else for (const thread of namesIn(`${this.#proc}/${pid}/task`).slice(0, PROCESSES_LIMIT)) if (parseProcessState(this.#text(`${pid}/task/${thread}/stat`)).runnable) runnable++
+    }
+    return runnable
+  }
+
+  #text(name: string): string {
+    return readTextIfThere(`${this.#proc}/${name}`) ?? ''
+  }
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
+}
