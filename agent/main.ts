@@ -3,6 +3,7 @@ import { uptime } from 'node:os'
 import { nodeJsonSchema, type NodeJson } from '../schema/node-json.ts'
 import { formatWaitingLine } from '../schema/stage-line.ts'
 import { startApi } from './api/api.ts'
+import { startBalance } from './balance/balance.ts'
 import type { AgentContext, Capability } from './capability.ts'
 import { startClock } from './clock/clock.ts'
 import { startConsole } from './console/console.ts'
@@ -46,6 +47,9 @@ function main(): void {
 
   const leases = startLeases(context)
   api.serve(addressAnswers(leases.setAddress, () => context.state.get('leases')))
+  const peers = startPeers(context)
+  const balance = startBalance(context, peers)
+  api.serve(balance.answers)
   const running: Capability[] = [
     startFirewall(context),
     startNics(context),
@@ -55,7 +59,8 @@ function main(): void {
     startIdentity(context),
     startConsole(context, { setAddress: leases.setAddress }),
     api,
-    startPeers(context),
+    peers,
+    balance,
     startPackagePrograms(context),
     startSsh(context),
     startClock(context),

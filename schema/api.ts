@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { balanceRequests, balanceResultSchemas } from './balance-api.ts'
 import { networkRequestSchemas, networkResultSchemas } from './network-api.ts'
 import { leaseSchema, memberSchema, nicReportSchema, nodeIdSchema, nodeStatusSchema } from './node-state.ts'
 
@@ -27,6 +28,7 @@ export const apiRequestSchema = z.discriminatedUnion('request', [
     text: z.string().max(KEY_TEXT_LIMIT_CHARS),
   }),
   ...networkRequestSchemas,
+  ...balanceRequests,
 ])
 export type ApiRequest = z.output<typeof apiRequestSchema>
 export type ApiRequestName = ApiRequest['request']
@@ -40,6 +42,7 @@ export const apiResultSchemas = {
   log: z.array(z.string()),
   'submit-key': z.object({ accepted: z.literal(true) }),
   ...networkResultSchemas,
+  ...balanceResultSchemas,
 } as const satisfies Record<ApiRequestName, z.ZodType>
 export type ApiResults = { [Name in ApiRequestName]: z.output<(typeof apiResultSchemas)[Name]> }
 

@@ -21,6 +21,7 @@ export function stateAnswers({ config, state }: AgentContext, paths: { logFile?:
     nodes: (_, send) => send(nodeMembers(statusState(state))),
     nics: (_, send) => send([...state.get('nics')]),
     leases: (_, send) => send([...state.get('leases')]),
+    loads: (_, send) => send(state.get('loads')),
     log: async (request, send, ended) => {
       const file = paths.logFile ?? '/var/log/plump.log'
       const tail = await readLogTail(file, request.lines)

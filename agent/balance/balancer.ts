@@ -7,7 +7,7 @@ import { decide } from './decide.ts'
 import type { Decision } from './decide.ts'
 import { GossipTable } from './gossip-table.ts'
 import type { GossipMessage } from './gossip-table.ts'
-import { IDLE, smoothLoad, standardLoad } from './load.ts'
+import { capacityOf, IDLE, smoothLoad, standardLoad } from './load.ts'
 import { MoveFigures } from './move-figures.ts'
 import { placeNewJob } from './place.ts'
 import { Reservations } from './reservations.ts'
@@ -215,6 +215,11 @@ export class Balancer {
   /** Load figures this node can vouch for: others', not its own. */
   seen(nowMs: number): SeenLoad[] {
     return this.table.seen(nowMs)
+  }
+
+  /** In standard CPUs; 1 before the first sample. */
+  get capacity(): number {
+    return this.#sample === undefined ? 1 : capacityOf(this.#sample)
   }
 
   get views(): { own: number; exported: number } {

@@ -1,7 +1,9 @@
+import { decisions } from './decisions.ts'
 import { helpVerb } from './help.ts'
 import { key } from './key.ts'
 import { leases } from './leases.ts'
 import { log } from './log.ts'
+import { mosmon } from './mosmon.ts'
 import { net } from './net.ts'
 import { netsetup } from './netsetup.ts'
 import { nics } from './nics.ts'
@@ -10,10 +12,12 @@ import { showmap } from './showmap.ts'
 import { packages } from './packages.ts'
 import { status } from './status.ts'
 import { support } from './support.ts'
+import { tune } from './tune.ts'
 import type { Verb } from './verb.ts'
 import { version } from './version.ts'
+import { why } from './why.ts'
 
-const workVerbs: readonly Verb[] = [status, nodes, nics, leases, net, netsetup, packages, log, support, key, showmap, version]
+const workVerbs: readonly Verb[] = [status, nodes, mosmon, why, decisions, tune, nics, leases, net, netsetup, packages, log, support, key, showmap, version]
 
 /** Every verb of `plump` on a node, in the order of the help. */
 export const VERBS: readonly Verb[] = [...workVerbs, helpVerb(workVerbs)]
@@ -22,4 +26,4 @@ export const VERBS: readonly Verb[] = [...workVerbs, helpVerb(workVerbs)]
  * The seed's program names and the verbs they stand for (design.md, decision 17): a link of that name to plump runs the
  * verb. A new name is one line here and one file beside this one.
  */
-export const SEED_NAMES: Readonly<Record<string, string>> = { showmap: 'showmap', netsetup: 'netsetup' }
+export const SEED_NAMES: Readonly<Record<string, string>> = { showmap: 'showmap', netsetup: 'netsetup', tune: 'tune', mosmon: 'mosmon', mon: 'mosmon' }

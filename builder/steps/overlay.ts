@@ -27,6 +27,9 @@ const LINKS: readonly { path: string; target: string }[] = [
   // Where the seed's packages/list had the medium.
   { path: 'cdrom', target: 'run/plump/medium' },
   { path: 'usr/bin/showmap', target: 'plump' },
+  { path: 'usr/bin/tune', target: 'plump' },
+  { path: 'usr/bin/mosmon', target: 'plump' },
+  { path: 'usr/bin/mon', target: 'plump' },
   { path: 'usr/bin/netsetup', target: 'plump' },
   // What /mfs/lastexec, /mfs/selected and /mfs/magic mean outside of jobs; a job has a folder of its own mounted here.
   ...['lastexec', 'selected', 'magic'].map((name) => ({ path: `var/lib/plump/mfs/${name}`, target: '/mfs/here' })),

@@ -20,10 +20,10 @@ test('plump nodes is an aligned table, this node first', async () => {
   context.state.set('members', [member(2, 'failed'), member(0), { ...member(1), addresses: ['192.168.10.78', '10.0.0.78'] }])
   const { stdout } = await plump(['nodes'], socketPath)
   expect(stdout).toBe([
-    'ID      NAME        ADDRESS                  STATE   CPUS',
-    '0x0adc  plump-0adc  192.168.10.220           alive   2     (this node)',
-    '0x0a4e  plump-0a4e  192.168.10.78,10.0.0.78  alive   2',
-    '0x0a56  plump-0a56  192.168.10.86            failed  2',
+    'ID      NAME        ADDRESS                  STATE   CPUS  SPEED  LOAD  JOBS  FREE MIB',
+    '0x0adc  plump-0adc  192.168.10.220           alive   2     -      -     -     -         (this node)',
+    '0x0a4e  plump-0a4e  192.168.10.78,10.0.0.78  alive   2     -      -     -     -',
+    '0x0a56  plump-0a56  192.168.10.86            failed  2     -      -     -     -',
     '',
   ].join('\n'))
 })

@@ -1,0 +1,67 @@
+import type { DecisionJob, NodeMask } from '../../schema/decision.ts'
+import type { NodeId } from '../../schema/node-state.ts'
+import { DECAY_DEFAULTS, extendHistory, jobLoad, NO_HISTORY } from './job-history.ts'
+import type { DecayMode, JobHistory, JobKind } from './job-history.ts'
+import type { JobFigures } from './sampler.ts'
+
+/** A job that runs on this node, as the capability that holds it tells. */
+export interface HeldJob {
+  id: string
+  home: NodeId
+  cgroup: string
+  /** Unix milliseconds, by its home's clock. */
+  startedMs: number
+  locked: boolean
+  cantmove?: string
+  mask?: NodeMask
+  kind: JobKind
+  decay: DecayMode
+}
+
+interface Known {
+  sinceMs: number
+  history: JobHistory
+  cpusUsed: number
+  rssKiB: number
+  cameFrom?: NodeId
+  lastFreezeMs: number
+}
+
+/** What balancing remembers of the jobs on this node: how long they have been here and what they use. */
+export class HeldJobs {
+  #known = new Map<string, Known>()
+  #arrivals = new Map<string, { cameFrom: NodeId; lastFreezeMs: number }>()
+
+  /** A job arrived by a move: it stays for a while, and does not go straight back. */
+  arrived(job: string, cameFrom: NodeId, lastFreezeMs: number): void {
+    const known = this.#known.get(job)
+    if (known !== undefined) Object.assign(known, { cameFrom, lastFreezeMs })
+    else this.#arrivals.set(job, { cameFrom, lastFreezeMs })
+  }
+
+  /** One more second of figures; jobs that are not held any more are forgotten. */
+  measured(jobs: readonly HeldJob[], figures: ReadonlyMap<string, JobFigures>, nowMs: number, seconds: number): void {
+    const before = this.#known
+    this.#known = new Map(jobs.map((job) => {
+      const known = before.get(job.id) ?? { sinceMs: nowMs, history: NO_HISTORY, cpusUsed: 0, rssKiB: 0, lastFreezeMs: 0, ...this.#arrivals.get(job.id) }
+      this.#arrivals.delete(job.id)
+      const now = figures.get(job.id)
+      if (now === undefined) return [job.id, known]
+      return [job.id, { ...known, history: extendHistory(known.history, now.runnable, seconds, job.decay, DECAY_DEFAULTS), cpusUsed: now.cpusUsed, rssKiB: now.rssKiB }]
+    }))
+  }
+
+  /** The jobs as the decision sees them. `unixMs` dates a job's start, which another clock may have told: it is never younger than its stay here. */
+  view(jobs: readonly HeldJob[], cpuClass: number, nowMs: number, unixMs: number): DecisionJob[] {
+    return jobs.flatMap((job) => {
+      const known = this.#known.get(job.id)
+      if (known === undefined) return []
+      const residentMs = Math.max(0, nowMs - known.sinceMs)
+      return [{
+        id: job.id, home: job.home, runnable: jobLoad(known.history, job.kind, known.cpusUsed), rssKiB: known.rssKiB, ageMs: Math.max(residentMs, unixMs - job.startedMs), residentMs,
+        ...(known.cameFrom === undefined ? {} : { cameFrom: known.cameFrom }), lastFreezeMs: known.lastFreezeMs,
+        ...(job.cantmove === undefined ? {} : { cantmove: job.cantmove.slice(0, 200) }), locked: job.locked, ...(job.mask === undefined ? {} : { mask: job.mask }), cpuClass,
+      }]
+    })
+  }
+}
