@@ -33,19 +33,32 @@ medium_came() {
 	[ -n "$looking_for_medium" ] && find_medium && looking_for_medium=''
 }
 
+# Partitions before the disk they are on: whoever mounts a whole disk claims it, and then nobody can mount a partition PLUMPDATA of it. The ISO
+# is a file system both from the start of the disk and from that of its first partition.
 find_medium() {
 	medium_in_initrd && return
 	coldplug
+	whole=''
 	for device in /sys/class/block/*; do
 		device=${device##*/}
 		case $device in loop* | ram* | zram* | fd* | dm-* | md*) continue ;; esac
-		read -r sectors <"/sys/class/block/$device/size"
-		[ "$sectors" -gt 0 ] || continue
-		case $rejected in *" $device:$sectors "*) continue ;; esac
-		try_medium "/dev/$device" && return
-		# A drive whose disc is changed keeps its name and perhaps its size: discs are looked at each time.
-		case $device in sr*) ;; *) rejected="$rejected $device:$sectors " ;; esac
+		if [ -e "/sys/class/block/$device/${device}1" ] || [ -e "/sys/class/block/$device/${device}p1" ]; then
+			whole="$whole $device"
+		else
+			look_at "$device" && return
+		fi
 	done
+	for device in $whole; do look_at "$device" && return; done
+	return 1
+}
+
+look_at() {
+	read -r sectors <"/sys/class/block/$1/size"
+	[ "$sectors" -gt 0 ] || return
+	case $rejected in *" $1:$sectors "*) return 1 ;; esac
+	try_medium "/dev/$1" && return
+	# A drive whose disc is changed keeps its name and perhaps its size: discs are looked at each time.
+	case $1 in sr*) ;; *) rejected="$rejected $1:$sectors " ;; esac
 	return 1
 }
 
