@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { uptime } from 'node:os'
 import { nodeJsonSchema, type NodeJson } from '../schema/node-json.ts'
 import { formatWaitingLine } from '../schema/stage-line.ts'
+import { startAdmin } from './admin/admin.ts'
 import { startApi } from './api/api.ts'
 import { startBalance } from './balance/balance.ts'
 import type { AgentContext, Capability } from './capability.ts'
@@ -9,6 +10,7 @@ import { startClock } from './clock/clock.ts'
 import { startConsole } from './console/console.ts'
 import { startDiscovery } from './discovery/discovery.ts'
 import { startFirewall } from './firewall/firewall.ts'
+import { startHpc } from './hpc/hpc.ts'
 import { startIdentity } from './identity/identity.ts'
 import { addressAnswers, startLeases } from './leases/leases.ts'
 import { startLinks } from './links/links.ts'
@@ -50,6 +52,9 @@ function main(): void {
   const peers = startPeers(context)
   const balance = startBalance(context, peers)
   api.serve(balance.answers)
+  const admin = startAdmin(context, peers)
+  api.serve(admin.answers)
+
   const running: Capability[] = [
     startFirewall(context),
     startNics(context),
@@ -74,7 +79,7 @@ function main(): void {
   void waitForClusterKey(context).then((key) => {
     context.clusterKey = key
     const discovery = startDiscovery(context)
-    running.push(discovery, startMembers(context, meshKeys().publicKey), startMesh(context), startMfs(context))
+    running.push(discovery, startMembers(context, meshKeys().publicKey), startMesh(context), startMfs(context), startHpc(context, admin))
     api.serve(netCheckAnswers(context, discovery.packetsHeard))
   })
 }

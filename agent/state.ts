@@ -1,4 +1,5 @@
 import type { Loads } from '../schema/balance-api.ts'
+import { DEFAULT_ADMIN_SETTINGS, type AdminSettings } from '../schema/admin-api.ts'
 import type { FixedAddress } from '../schema/network.ts'
 import type { Lease, Member, NicReport, NodeId, Waiting } from '../schema/node-state.ts'
 import type { Stage } from '../schema/stage-line.ts'
@@ -27,6 +28,8 @@ export interface NodeState {
   mfs: { state: 'down' | 'up' }
   /** balance: loads of this node and of all it heard of, once a second. */
   loads: Loads
+  /** admin: what the administrator of this node has set about jobs. */
+  admin: AdminSettings
   /** main: the last stage reached. */
   stage: Stage
   /** Each capability writes its own key (`leases`, `members`, …); undefined or absent = it waits for nothing. */
@@ -70,7 +73,7 @@ type Listener<Key extends keyof NodeState> = (value: NodeState[Key], before: Nod
 /** Holds {@link NodeState} and tells watchers of changes, synchronously and in the order they registered. */
 export class StateStore {
   #state: NodeState = {
-    nics: [], links: [], leases: [], firewall: 'loading', identity: undefined, clock: undefined, discovered: [], members: [], mesh: { state: 'down' }, mfs: { state: 'down' }, loads: { ownLoad: 0, others: [] }, stage: 'root', waiting: {},
+    nics: [], links: [], leases: [], firewall: 'loading', identity: undefined, clock: undefined, discovered: [], members: [], mesh: { state: 'down' }, mfs: { state: 'down' }, admin: DEFAULT_ADMIN_SETTINGS, loads: { ownLoad: 0, others: [] }, stage: 'root', waiting: {},
   }
   #listeners = new Map<keyof NodeState, Set<(value: never, before: never) => void>>()
 

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { balanceRequests, balanceResultSchemas } from './balance-api.ts'
+import { adminRequestSchemas, adminResultSchemas } from './admin-api.ts'
 import { networkRequestSchemas, networkResultSchemas } from './network-api.ts'
 import { leaseSchema, memberSchema, nicReportSchema, nodeIdSchema, nodeStatusSchema } from './node-state.ts'
 
@@ -29,6 +30,7 @@ export const apiRequestSchema = z.discriminatedUnion('request', [
   }),
   ...networkRequestSchemas,
   ...balanceRequests,
+  ...adminRequestSchemas,
 ])
 export type ApiRequest = z.output<typeof apiRequestSchema>
 export type ApiRequestName = ApiRequest['request']
@@ -43,6 +45,7 @@ export const apiResultSchemas = {
   'submit-key': z.object({ accepted: z.literal(true) }),
   ...networkResultSchemas,
   ...balanceResultSchemas,
+  ...adminResultSchemas,
 } as const satisfies Record<ApiRequestName, z.ZodType>
 export type ApiResults = { [Name in ApiRequestName]: z.output<(typeof apiResultSchemas)[Name]> }
 

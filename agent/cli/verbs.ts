@@ -4,6 +4,7 @@ import { key } from './key.ts'
 import { leases } from './leases.ts'
 import { log } from './log.ts'
 import { mosmon } from './mosmon.ts'
+import { mosctl } from './mosctl.ts'
 import { net } from './net.ts'
 import { netsetup } from './netsetup.ts'
 import { nics } from './nics.ts'
@@ -17,7 +18,7 @@ import type { Verb } from './verb.ts'
 import { version } from './version.ts'
 import { why } from './why.ts'
 
-const workVerbs: readonly Verb[] = [status, nodes, mosmon, why, decisions, tune, nics, leases, net, netsetup, packages, log, support, key, showmap, version]
+const workVerbs: readonly Verb[] = [status, nodes, mosmon, mosctl, why, decisions, tune, nics, leases, net, netsetup, packages, log, support, key, showmap, version]
 
 /** Every verb of `plump` on a node, in the order of the help. */
 export const VERBS: readonly Verb[] = [...workVerbs, helpVerb(workVerbs)]
@@ -26,4 +27,4 @@ export const VERBS: readonly Verb[] = [...workVerbs, helpVerb(workVerbs)]
  * The seed's program names and the verbs they stand for (design.md, decision 17): a link of that name to plump runs the
  * verb. A new name is one line here and one file beside this one.
  */
-export const SEED_NAMES: Readonly<Record<string, string>> = { showmap: 'showmap', netsetup: 'netsetup', tune: 'tune', mosmon: 'mosmon', mon: 'mosmon' }
+export const SEED_NAMES: Readonly<Record<string, string>> = { showmap: 'showmap', netsetup: 'netsetup', mosctl: 'mosctl', tune: 'tune', mosmon: 'mosmon', mon: 'mosmon' }

@@ -1,0 +1,99 @@
+import type { AdminSettings, NodeFigures } from '../../schema/admin-api.ts'
+import type { Member } from '../../schema/node-state.ts'
+import { formatNodeId } from '../api/describe.ts'
+import { NodeError } from '../api/node-error.ts'
+import { ask } from './agent-client.ts'
+import { UsageError } from './usage-error.ts'
+import { jsonOption } from './verb.ts'
+import type { Verb, VerbInput } from './verb.ts'
+
+/** The seed's words that set something (openMosix HOWTO, table 8-6), and what they set. */
+const SETTING_WORDS: Readonly<Record<string, Partial<AdminSettings>>> = {
+  stay: { stay: true }, nostay: { stay: false }, lstay: { lstay: true }, nolstay: { lstay: false },
+  block: { block: true }, noblock: { block: false }, quiet: { quiet: true }, noquiet: { quiet: false },
+}
+
+/** The words that ask a node for one figure. Memory is told in bytes and load in hundredths, as the seed did. */
+const FIGURE_WORDS: Readonly<Record<string, (figures: NodeFigures) => number>> = {
+  getload: (figures) => Math.round(figures.load * 100),
+  getspeed: (figures) => figures.speed,
+  getmem: (figures) => figures.memoryAvailableKiB * 1_024,
+  getfree: (figures) => figures.memoryFreeKiB * 1_024,
+  getutil: (figures) => figures.utilisation,
+}
+
+export const mosctl: Verb = {
+  name: 'mosctl',
+  usage: 'WORD [NODE|NUMBER] [--json]',
+  summary: 'set what this node gives and takes, and ask about nodes, in the words of openMosix',
+  details: [
+    'stay, nostay        no job leaves this node by itself',
+    'lstay, nolstay      jobs whose home this is stay here; guests may move on',
+    'block, noblock      no guest comes here',
+    'quiet, noquiet      this node tells no load and asks for none',
+    'setspeed NUMBER     the speed of one CPU, 10000 being the standard; 0: as measured',
+    'status [NODE]       settings and figures of a node',
+    'getload, getspeed, getmem, getfree, getutil [NODE]',
+    '                    one figure: load in hundredths, speed, memory that programs can have and that is free (bytes), percent of CPU used',
+    'isup NODE           whether the node is alive; exit code 1 when it is not',
+    'whois NODE          id, name and addresses of a node',
+    'NODE is an id (2780 or 0x0adc), a name or an address; left out, it is this node.',
+  ].join('\n'),
+  options: { json: jsonOption },
+  wordsLimit: 2,
+  async run(input) {
+    const [word = '', argument] = input.words
+    const change = SETTING_WORDS[word] ?? (word === 'setspeed' ? { speed: readSpeed(argument) } : undefined)
+    if (change) return tell(input, await ask(input.socketPath, 'admin', { change }), formatSettings)
+    const figure = FIGURE_WORDS[word]
+    if (!figure && !['status', 'isup', 'whois'].includes(word)) throw new UsageError(`mosctl has no word "${word}"`, 'plump help mosctl')
+    const member = findMember(await ask(input.socketPath, 'nodes'), argument)
+    if (word === 'whois') return tell(input, member, formatMember)
+    if (word === 'isup') return isUp(input, member)
+    const figures = await ask(input.socketPath, 'figures', { node: member.id })
+    if (figure) tell(input, figure(figures), String)
+    else tell(input, figures, formatFigures)
+  },
+}
+
+function tell<Result>({ options, print }: VerbInput, result: Result, format: (result: Result) => string): void {
+  print(options['json'] === true ? JSON.stringify(result, null, 2) : format(result))
+}
+
+function isUp(input: VerbInput, member: Member): void {
+  const up = member.state === 'alive'
+  tell(input, { id: member.id, up }, () => (up ? 'yes' : 'no'))
+  if (!up) throw new NodeError('NODE_DOWN', `${member.name} is not alive: ${member.state}`, 'see plump nodes; look at the machine')
+}
+
+function readSpeed(text: string | undefined): number | null {
+  const speed = text !== undefined && /^\d{1,8}$/.test(text) ? Number(text) : Number.NaN
+  if (!(speed <= 10_000_000)) throw new UsageError('setspeed takes a whole number up to 10000000', 'mosctl setspeed 10000')
+  return speed === 0 ? null : speed
+}
+
+/** The member that `text` names; this node when nothing is said. Throws NodeError NO_SUCH_NODE. */
+export function findMember(members: readonly Member[], text: string | undefined): Member {
+  const id = text !== undefined && /^(0x[0-9a-f]{1,4}|\d{1,5})$/i.test(text) ? Number(text) : undefined
+  const found = members.find((member) => (text === undefined ? member.self : member.id === id || member.name === text || member.addresses.includes(text)))
+  if (found) return found
+  throw new NodeError('NO_SUCH_NODE', text === undefined ? 'this node has no id yet' : `no member is called ${text}`, 'plump nodes lists them')
+}
+
+function formatSettings(settings: AdminSettings): string {
+  const words = (['stay', 'lstay', 'block', 'quiet'] as const).map((name) => (settings[name] ? name : `no${name}`))
+  return [...words, settings.speed === null ? 'speed as measured' : `speed ${settings.speed}`].join(' ')
+}
+
+function formatMember(member: Member): string {
+  return `${member.id} ${formatNodeId(member.id)} ${member.name} ${member.addresses.join(' ')}`
+}
+
+function formatFigures(figures: NodeFigures): string {
+  return [
+    `Node      ${figures.id} (${formatNodeId(figures.id)})`,
+    `Settings  ${formatSettings(figures.settings)}`,
+    `CPUs      ${figures.cpus} of speed ${figures.speed}, ${figures.utilisation} % used, load ${figures.load.toFixed(2)}`,
+    `Memory    ${Math.round(figures.memoryAvailableKiB / 1_024)} of ${Math.round(figures.memoryTotalKiB / 1_024)} MiB for programs, ${Math.round(figures.memoryFreeKiB / 1_024)} free`,
+  ].join('\n')
+}

@@ -1,0 +1,44 @@
+import * as z from 'zod'
+import { nodeIdSchema } from './node-state.ts'
+
+/** What the administrator of a node says about jobs (mosctl, /hpc/admin), and the figures a node tells of itself. */
+
+export const adminSettingsSchema = z.strictObject({
+  /** No job leaves this node by itself. */
+  stay: z.boolean(),
+  /** Jobs whose home this is stay; guests may move on. */
+  lstay: z.boolean(),
+  /** No guest comes here. */
+  block: z.boolean(),
+  /** This node tells no load to others and asks for none. */
+  quiet: z.boolean(),
+  /** Speed of one CPU as the administrator says it is, in units of the standard CPU; null: as measured. */
+  speed: z.int().min(1).max(10_000_000).nullable(),
+})
+export type AdminSettings = z.output<typeof adminSettingsSchema>
+
+export const DEFAULT_ADMIN_SETTINGS: AdminSettings = { stay: false, lstay: false, block: false, quiet: false, speed: null }
+
+export const nodeFiguresSchema = z.strictObject({
+  id: nodeIdSchema,
+  cpus: z.int().min(1),
+  speed: z.int().min(1),
+  /** Runnable processes by the last minute. */
+  load: z.number().min(0),
+  memoryTotalKiB: z.int().min(0),
+  /** Not used by anything. */
+  memoryFreeKiB: z.int().min(0),
+  /** What programs could have without anything being swapped out. */
+  memoryAvailableKiB: z.int().min(0),
+  /** Percent of the CPUs' time used since it was asked last, or since boot. */
+  utilisation: z.int().min(0).max(100),
+  settings: adminSettingsSchema,
+})
+export type NodeFigures = z.output<typeof nodeFiguresSchema>
+
+export const adminRequestSchemas = [
+  z.strictObject({ request: z.literal('admin'), change: adminSettingsSchema.partial().default({}) }),
+  z.strictObject({ request: z.literal('figures'), node: nodeIdSchema.optional() }),
+] as const
+
+export const adminResultSchemas = { admin: adminSettingsSchema, figures: nodeFiguresSchema }

@@ -1,0 +1,91 @@
+import { expect, test } from 'vitest'
+import type { LabNode } from '../../builder/lab/lab-node.ts'
+import { meshAddress } from '../../schema/mesh-address.ts'
+import { until } from './support/until.ts'
+import { buildVariant } from './support/variant.ts'
+import { withLab } from './support/with-lab.ts'
+
+const GONE_LIMIT_SECONDS = 90
+
+test('the mesh, /mfs, locks and /hpc between two nodes, and nothing of it for a machine without the key', async () => {
+  await withLab({ nodes: 2, medium: 'kernel' }, async (lab) => {
+    const [one, two] = [lab.node(1), lab.node(2)]
+    const iso = await buildVariant('stranger', 'cluster:\n  name: stranger\n')
+    const stranger = await lab.add({ medium: 'kernel', iso })
+    await Promise.all([one.waitForStage('joined'), two.waitForStage('joined')])
+    const [a, b] = await Promise.all([idOf(one), idOf(two)])
+    await Promise.all([until('node 1 sees the files of node 2', 90, () => works(one, `test -s /mfs/${b}/etc/hostname`)),
+      until('node 2 sees the files of node 1', 90, () => works(two, `test -s /mfs/${a}/etc/hostname`))])
+
+    // Local on the node itself, remote elsewhere, and the names that lead to one or the other.
+    expect(await said(one, `cat /mfs/${b}/etc/hostname`)).toBe(await said(two, 'hostname'))
+    expect(await said(one, `awk '$5 == "/mfs/${a}" { print $9 }' /proc/self/mountinfo`)).toBe('overlay')
+    expect(await said(one, 'for name in here home lastexec selected magic; do cat /mfs/$name/etc/hostname; done | sort -u')).toBe(await said(one, 'hostname'))
+    await one.exec(`echo from-one > /mfs/${b}/root/note`)
+    expect(await said(two, 'cat /root/note')).toBe('from-one')
+
+    // What is not to be seen: the kernel's views, devices, /mfs within itself.
+    expect(await said(one, `ls /mfs/${b}/proc /mfs/${b}/sys /mfs/${b}/mfs /mfs/${b}/run | grep -v -e '^$' -e ':$'`)).toBe('')
+    expect(await works(one, `head -c 1 /mfs/${b}/dev/zero`)).toBe(false)
+
+    await locks(one, two, b)
+    await hpc(one, two, a, b)
+
+    // A machine on the same wire without the key reaches no port of NFS, peers or the API, at neither address.
+    await stranger.waitForStage('ready')
+    const wire = (await one.waitForStage('ready')).fields['addr'] ?? ''
+    await stranger.exec(`ip route replace ${meshAddress(a)} via ${wire}`)
+    const reached = await stranger.exec(`for address in ${wire} ${meshAddress(a)}; do for port in 2049 4660 7373; do nc -w 3 $address $port < /dev/null > /dev/null 2>&1 && echo $address $port; done; done`)
+    expect(reached.stdout).toBe('')
+    expect(await works(one, `nc -w 5 ${meshAddress(b)} 2049 < /dev/null`)).toBe(true)
+
+    // A node that dies: who uses its files gets an error, who has them open too, and its folder is gone.
+    await one.exec(`(sleep 100000 < /mfs/${b}/root/note > /dev/null 2>&1 &)`)
+    await two.kill()
+    await until('the files of node 2 are gone', GONE_LIMIT_SECONDS, async () => !(await works(one, `test -e /mfs/${b}`)))
+    expect(await works(one, `cat /mfs/${b}/root/note`)).toBe(false)
+    expect(await said(one, `grep -c ' /mfs/${b} ' /proc/mounts || true`)).toBe('0')
+    await two.start()
+    await two.waitForStage('joined')
+    await until('the files of node 2 are back', 120, () => works(one, `test -s /mfs/${b}/etc/hostname`))
+    await one.exec(`echo again > /mfs/${b}/root/note`)
+    expect(await said(two, 'cat /root/note')).toBe('again')
+  })
+})
+
+/** A lock that a process of one node holds keeps the same file's lock from a process of the other. */
+async function locks(one: LabNode, two: LabNode, id: number): Promise<void> {
+  await two.exec('touch /root/locked')
+  const path = `/mfs/${id}/root/locked`
+  await one.exec(`(flock ${path} -c 'touch /run/held; while [ ! -e /run/let-go ]; do usleep 100000; done; touch /run/gone' > /dev/null 2>&1 &)`)
+  await until('node 1 holds the lock', 30, () => works(one, 'test -e /run/held'))
+  expect(await works(one, `flock -n ${path} -c true`)).toBe(false)
+  await one.exec('touch /run/let-go')
+  await until('the lock is free again', 30, () => works(one, `flock -n ${path} -c true`))
+  expect(await works(two, 'test -s /root/locked')).toBe(false)
+}
+
+async function hpc(one: LabNode, two: LabNode, a: number, b: number): Promise<void> {
+  await until('/hpc is there', 60, () => works(one, 'test -e /hpc/admin/stay'))
+  expect(await said(one, 'cat /hpc/admin/mospe')).toBe(String(a))
+  expect(await said(one, 'ls /hpc/nodes | sort -n')).toBe([a, b].toSorted((x, y) => x - y).join('\n'))
+  expect(await works(one, 'echo 1 > /hpc/admin/block')).toBe(true)
+  expect(await said(one, 'cat /hpc/admin/block')).toBe('1')
+  expect(await said(one, 'mosctl noblock')).toMatch(/\bnoblock\b/)
+  expect(await said(one, 'cat /hpc/admin/block')).toBe('0')
+  expect(await works(one, 'echo many > /hpc/admin/block')).toBe(false)
+  expect(Number(await said(one, `cat /hpc/nodes/${b}/tmem`))).toBe(Number(await said(two, 'awk \'/^MemTotal/ { print $2 * 1024 }\' /proc/meminfo')))
+  expect(await said(one, `mosctl isup ${b}`)).toBe('yes')
+  expect(await said(two, 'mosctl setspeed 4321; mosctl getspeed')).toMatch(/4321$/)
+  expect(await said(one, `mosctl getspeed ${b}`)).toBe('4321')
+}
+
+async function idOf(node: LabNode): Promise<number> {
+  return Number((await node.waitForStage('ready')).fields['id'])
+}
+async function said(node: LabNode, command: string): Promise<string> {
+  return (await node.exec(command)).stdout.trim()
+}
+async function works(node: LabNode, command: string): Promise<boolean> {
+  return (await node.exec(command)).exitCode === 0
+}
