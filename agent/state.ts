@@ -73,7 +73,8 @@ type Listener<Key extends keyof NodeState> = (value: NodeState[Key], before: Nod
 /** Holds {@link NodeState} and tells watchers of changes, synchronously and in the order they registered. */
 export class StateStore {
   #state: NodeState = {
-    nics: [], links: [], leases: [], firewall: 'loading', identity: undefined, clock: undefined, discovered: [], members: [], mesh: { state: 'down' }, mfs: { state: 'down' }, admin: DEFAULT_ADMIN_SETTINGS, loads: { ownLoad: 0, others: [] }, stage: 'root', waiting: {},
+    nics: [], links: [], leases: [], firewall: 'loading', identity: undefined, clock: undefined, discovered: [], members: [],
+    mesh: { state: 'down' }, mfs: { state: 'down' }, admin: DEFAULT_ADMIN_SETTINGS, loads: { ownLoad: 0, others: [] }, stage: 'root', waiting: {},
   }
   #listeners = new Map<keyof NodeState, Set<(value: never, before: never) => void>>()
 
