@@ -48,6 +48,7 @@ export const announcementTxtSchema = z.object({
 /** An X25519 public key in base64. */
 const meshKey = z.string().regex(/^[A-Za-z0-9+/]{43}=$/)
 const MAX_NETWORKS = 4
+const wordsOf = (text: string): string[] => text.split(' ').filter((word) => word !== '')
 const network = z.string().regex(/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/).transform((text) => {
   const [address = '', prefixLength = ''] = text.split('/')
   return { address, prefixLength: Number(prefixLength) }
@@ -56,6 +57,13 @@ const network = z.string().regex(/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/).transform((
 /** How members tell each other their networks in one tag; at most {@link MAX_NETWORKS}. */
 export function formatNetworksTag(networks: readonly { address: string; prefixLength: number }[]): string {
   return networks.slice(0, MAX_NETWORKS).map(({ address, prefixLength }) => `${address}/${prefixLength}`).join(' ')
+}
+
+const MAX_NAME_SERVERS = 3
+
+/** How a member tells the others its name servers in one tag; at most {@link MAX_NAME_SERVERS}. */
+export function formatNameServersTag(servers: readonly string[]): string {
+  return servers.slice(0, MAX_NAME_SERVERS).join(' ')
 }
 
 const tagNumber = z.string().regex(/^\d{1,12}$/).transform(Number)
@@ -70,7 +78,9 @@ export const memberTagsSchema = z.object({
   /** Public key of the node's mesh interface. */
   wg: meshKey.optional(),
   /** The node's own addresses with their networks, as in `192.168.1.5/24 10.0.0.5/8`; the best endpoint is on one that both sides share. */
-  net: z.string().max(100).transform((text) => text.split(' ').filter((word) => word !== '')).pipe(z.array(network).max(MAX_NETWORKS)).optional(),
+  net: z.string().max(100).transform((text) => wordsOf(text)).pipe(z.array(network).max(MAX_NETWORKS)).optional(),
+  /** Name servers the node has of its own, as in `192.168.1.1 10.0.0.1`. */
+  dns: z.string().max(48).transform((text) => wordsOf(text)).pipe(z.array(z.ipv4()).max(MAX_NAME_SERVERS)).optional(),
   v: z.literal('1'),
 })
 export type MemberTags = z.output<typeof memberTagsSchema>

@@ -53,6 +53,8 @@ export const memberSchema = z.object({
     publicKey: z.string(),
     networks: z.array(z.object({ address: z.ipv4(), prefixLength: z.number().int().min(0).max(32) })),
   }).optional(),
+  /** Name servers it has of its own, absent when it has none; for nodes without. */
+  nameServers: z.array(z.ipv4()).max(3).optional(),
   /** true for the node that answers. */
   self: z.boolean(),
 })

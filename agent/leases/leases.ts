@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import type { FixedAddress } from '../../schema/network.ts'
-import type { Lease } from '../../schema/node-state.ts'
+import type { Lease, Member } from '../../schema/node-state.ts'
 import type { ApiAnswers } from '../api/answers.ts'
 import { NodeError } from '../api/node-error.ts'
 import type { AgentContext, Capability } from '../capability.ts'
@@ -9,7 +9,7 @@ import type { Link } from '../state.ts'
 import { addLinkLocal, clearAddresses, directRoute, isFree, removeLinkLocal, setStatic, takenOverLinkLocal } from './addresses.ts'
 import { dhcpProcess, forgetDhcp, readLease, renewDhcp, startDhcp, stopDhcp, watchLeases } from './dhcp-client.ts'
 import { leasesOf, newPort, step, type Port, type PortAction, type PortEvent } from './lease-machine.ts'
-import { formatResolvConf } from './resolv-conf.ts'
+import { chooseNameServers, formatResolvConf, ownNameServers } from './resolv-conf.ts'
 import { keepTypedAddresses, readTypedAddresses } from './typed-addresses.ts'
 import { waitingForAddress } from './waiting.ts'
 
@@ -17,6 +17,7 @@ const TICK_MS = 1_000
 /** A wire needs a moment to come up, and a server to answer: no word on the console before that. */
 const PATIENCE_MS = 4_000
 const FOLDER = '/run/plump/leases'
+const RESOLV_CONF = '/etc/resolv.conf'
 
 /**
  * Gives an interface an address by hand, or with undefined has it ask DHCP again; without a name it is the first one that has a carrier and
@@ -154,7 +155,9 @@ export function startLeases(context: AgentContext): Leases {
     const lease = readLease(name)
     happen(name, lease ? { kind: 'leased', lease } : { kind: 'unleased' })
   })
-  const unwatchLeases = context.state.watch('leases', (leases) => writeResolvConf(leases, context.config.network.dns))
+  const nameServers = (): void => writeResolvConf(context.state.get('leases'), context.config.network.dns, context.state.get('members'))
+  const unwatchLeases = context.state.watch('leases', nameServers)
+  const unwatchMembers = context.state.watch('members', nameServers)
   const unwatchLinks = context.state.watch('links', follow)
   const ticking = setInterval(tick, TICK_MS)
   follow(context.state.get('links'))
@@ -165,14 +168,17 @@ export function startLeases(context: AgentContext): Leases {
       clearInterval(ticking)
       unwatchLinks()
       unwatchLeases()
+      unwatchMembers()
       unwatchFiles()
     },
   }
 }
 
-function writeResolvConf(leases: readonly Lease[], first: readonly string[]): void {
+function writeResolvConf(leases: readonly Lease[], first: readonly string[], members: readonly Member[]): void {
   // The last servers known are better than none while a cable is out.
-  if (leases.length > 0) writeAtomically('/etc/resolv.conf', formatResolvConf(leases, first))
+  if (leases.length === 0) return
+  const text = formatResolvConf(chooseNameServers(ownNameServers(leases, first), members))
+  if (readTextIfThere(RESOLV_CONF) !== text) writeAtomically(RESOLV_CONF, text)
 }
 
 /** The interface that is meant when somebody types an address and names none: one that has a carrier, those without an address first. */

@@ -31,6 +31,7 @@ export function memberTable(serfMembers: readonly SerfMember[], self: string): M
       state: entry.state,
       cpus: entry.tags.cpus,
       ...(entry.tags.wg === undefined ? {} : { mesh: { publicKey: entry.tags.wg, networks: entry.tags.net ?? [] } }),
+      ...(entry.tags.dns === undefined || entry.tags.dns.length === 0 ? {} : { nameServers: entry.tags.dns }),
       self: entry.machine === machineOf(self),
     }))
     .sort((one, other) => one.id - other.id || (one.name < other.name ? -1 : 1))

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import type { AgentContext, Capability } from '../capability.ts'
 import type { NodeId } from '../../schema/node-state.ts'
 import { nodeName } from '../identity/node-id.ts'
+import { ownNameServers } from '../leases/resolv-conf.ts'
 import { chooseAddress, isOn } from './address-choice.ts'
 import { settleId } from './id-clash.ts'
 import { Joiner } from './joiner.ts'
@@ -137,11 +138,12 @@ class Membership {
   /** Makes `id` at `address` this node's identity and has serf show it. */
   #take(self: Self, id: NodeId, address: string): void {
     const name = nodeName(this.#context.config.name, id)
+    const leases = this.#context.state.get('leases')
     const config = serfConfig({
       machine: self.machine,
       address,
       clusterKey: this.#clusterKey,
-      tags: tagsOf(self, id, name, this.#meshKey, this.#context.state.get('leases')),
+      tags: tagsOf(self, id, name, this.#meshKey, leases, ownNameServers(leases, this.#context.config.network.dns)),
       snapshotFile: this.#paths.snapshotFile,
       rpcKey: this.#config?.advertise === address ? this.#config.rpc_auth : randomBytes(18).toString('base64url'),
     })

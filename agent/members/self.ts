@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { formatNetworksTag, memberTagsSchema } from '../../schema/discovery.ts'
+import { formatNameServersTag, formatNetworksTag, memberTagsSchema } from '../../schema/discovery.ts'
 import type { Lease, NodeId } from '../../schema/node-state.ts'
 import { readTextIfThere } from '../os/files.ts'
 import { gossipKeyOf, type SerfConfig } from './serf-config.ts'
@@ -32,6 +32,10 @@ export function restoreSelf(config: SerfConfig | undefined, clusterKey: Uint8Arr
 }
 
 /** The tags other members see; memberTagsSchema reads them. */
-export function tagsOf(self: Self, id: NodeId, name: string, meshKey: string, leases: readonly Lease[]): Record<string, string> {
-  return { id: String(id), name, cpus: String(self.cpus), born: String(self.born), wg: meshKey, net: formatNetworksTag(leases), v: '1' }
+export function tagsOf(self: Self, id: NodeId, name: string, meshKey: string, leases: readonly Lease[], nameServers: readonly string[]): Record<string, string> {
+  return {
+    id: String(id), name, cpus: String(self.cpus), born: String(self.born), wg: meshKey, net: formatNetworksTag(leases),
+    // Also when there are none: Serf keeps the last value of a tag that is not set anew.
+    dns: formatNameServersTag(nameServers), v: '1',
+  }
 }

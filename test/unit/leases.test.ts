@@ -2,14 +2,14 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { fixedAddressSchema, type FixedAddress } from '../../schema/network.ts'
-import type { Lease } from '../../schema/node-state.ts'
+import type { Lease, Member } from '../../schema/node-state.ts'
 import { EMPTY_PANEL, typeIntoPanel, type AddressPanel } from '../../agent/console/address-panel.ts'
 import { readTypedAddress, type AddressReading } from '../../agent/leases/address-form.ts'
 import { LINK_LOCAL_AFTER_MS, leasesOf, newPort, step, type Port, type PortAction, type PortEvent } from '../../agent/leases/lease-machine.ts'
 import { parseLeaseFile } from '../../agent/leases/lease-file.ts'
 import { chooseForTyping, type SetAddress } from '../../agent/leases/leases.ts'
 import { isLinkLocal, linkLocalCandidate } from '../../agent/leases/link-local.ts'
-import { formatResolvConf } from '../../agent/leases/resolv-conf.ts'
+import { chooseNameServers, formatResolvConf, ownNameServers } from '../../agent/leases/resolv-conf.ts'
 import { keepTypedAddresses, readTypedAddresses } from '../../agent/leases/typed-addresses.ts'
 import { waitingForAddress } from '../../agent/leases/waiting.ts'
 import { scratchFolder } from './api-helpers.ts'
@@ -335,7 +335,19 @@ describe('the file udhcpc-event writes', () => {
 
 test('resolv.conf has each name server once, three at most', () => {
   const of = (...dns: string[]): Lease => ({ ...lease, dns })
-  expect(formatResolvConf([of('1.1.1.1', '2.2.2.2'), of('1.1.1.1', '3.3.3.3', '4.4.4.4')])).toBe('nameserver 1.1.1.1\nnameserver 2.2.2.2\nnameserver 3.3.3.3\n')
+  expect(ownNameServers([of('1.1.1.1', '2.2.2.2'), of('1.1.1.1', '3.3.3.3', '4.4.4.4')], ['2.2.2.2'])).toEqual(['2.2.2.2', '1.1.1.1', '3.3.3.3'])
+  expect(formatResolvConf(['1.1.1.1', '2.2.2.2'])).toBe('nameserver 1.1.1.1\nnameserver 2.2.2.2\n')
+})
+
+test('a node without name servers uses those of the live member with the lowest id that has some', () => {
+  const member = (id: number, nameServers: string[] | undefined, more: Partial<Member> = {}): Member =>
+    ({ id, name: `plump-${id}`, addresses: ['10.0.0.1'], state: 'alive', self: false, ...(nameServers === undefined ? {} : { nameServers }), ...more })
+  const members = [
+    member(9, ['9.9.9.9']), member(1, ['1.1.1.1'], { state: 'failed' }), member(2, ['2.2.2.2'], { self: true }), member(3, undefined), member(4, []), member(5, ['5.5.5.5', '5.5.5.6']),
+  ]
+  expect(chooseNameServers([], members)).toEqual(['5.5.5.5', '5.5.5.6'])
+  expect(chooseNameServers(['8.8.8.8'], members)).toEqual(['8.8.8.8'])
+  expect(chooseNameServers([], members.slice(1, 5))).toEqual([])
 })
 
 describe('what a node without an address waits for', () => {

@@ -57,6 +57,13 @@ describe('member table', () => {
     expect(table).toEqual([expect.objectContaining({ state: 'alive', addresses: ['10.0.0.1'], self: true })])
   })
 
+  test('a member tells the name servers it has, if any', () => {
+    const named = (dns: string): SerfMember => ({ ...serfMember(2, '10.0.0.2', 'alive', { id: 2 }), Tags: { ...serfMember(2, '10.0.0.2', 'alive', { id: 2 }).Tags, dns } })
+    expect(memberTable([named('10.0.0.1 10.0.0.9')], self)[0]?.nameServers).toEqual(['10.0.0.1', '10.0.0.9'])
+    expect(memberTable([named('')], self)[0]).not.toHaveProperty('nameServers')
+    expect(memberTable([named('1.1.1.1 '.repeat(4))], self), 'more than three').toEqual([])
+  })
+
   test('members that are not nodes, and tags that do not parse, are passed over', () => {
     const odd = { ...serfMember(2, '10.0.0.2', 'alive', { id: 2 }), Name: 'somebody' }
     const untagged = { ...serfMember(3, '10.0.0.3', 'alive', { id: 3 }), Tags: { id: 'x' } }
@@ -179,7 +186,7 @@ describe('serf.json', () => {
   const MESH_KEY = `${'k'.repeat(43)}=`
   const born = { machine: '525400123456', born: 1_700_000_000, cpus: 4 }
   const settings: SerfSettings = {
-    machine: born.machine, address: '10.0.0.5', clusterKey, tags: tagsOf(born, 5, 'plump-0005', MESH_KEY, []), snapshotFile: '/run/plump/serf/snapshot', rpcKey: 'secret',
+    machine: born.machine, address: '10.0.0.5', clusterKey, tags: tagsOf(born, 5, 'plump-0005', MESH_KEY, [], []), snapshotFile: '/run/plump/serf/snapshot', rpcKey: 'secret',
   }
 
   test('encrypts with 32 bytes that are not the cluster key', () => {
@@ -216,10 +223,11 @@ describe('serf.json', () => {
     fc.assert(fc.property(fc.integer({ min: 1, max: 65534 }), fc.integer({ min: 1, max: 4096 }), (id, cpus) => {
       const name = `${'n'.repeat(32)}-ffff`
       const leases = Array.from({ length: 6 }, (_, card): Lease => ({ interface: `eth${card}`, kind: 'dhcp', address: `255.255.255.1${card}0`, prefixLength: 24, dns: [], ntp: [] }))
-      const tags = tagsOf({ ...born, cpus }, id, name, MESH_KEY, leases)
+      const servers = ['255.255.255.251', '255.255.255.252', '255.255.255.253', '255.255.255.254']
+      const tags = tagsOf({ ...born, cpus }, id, name, MESH_KEY, leases, servers)
       expect(JSON.stringify(tags).length).toBeLessThan(512)
       expect(memberTagsSchema.parse(tags)).toEqual({
-        id, name, cpus, born: born.born, wg: MESH_KEY, net: leases.slice(0, 4).map(({ address, prefixLength }) => ({ address, prefixLength })), v: '1',
+        id, name, cpus, born: born.born, wg: MESH_KEY, net: leases.slice(0, 4).map(({ address, prefixLength }) => ({ address, prefixLength })), dns: servers.slice(0, 3), v: '1',
       })
     }))
   })
