@@ -36,7 +36,7 @@ export const checkedLinkSchema = z.object({
   bond: z.string().optional(),
   leases: z.array(leaseSchema),
   gateway: z.object({ address: z.ipv4(), ...reachSchema.shape }).optional(),
-  /** Multicast DNS packets of other machines since the address came into use; none at all on a network with nodes means that the switch drops them. */
+  /** Multicast DNS packets of other machines since the address came into use; none at all on a network with other nodes means that the switch drops them. */
   multicastHeard: z.int().nonnegative(),
 })
 export type CheckedLink = z.output<typeof checkedLinkSchema>
@@ -54,6 +54,8 @@ export type CheckedMember = z.output<typeof checkedMemberSchema>
 export const netCheckSchema = z.object({
   links: z.array(checkedLinkSchema),
   members: z.array(checkedMemberSchema),
+  /** Whether there is a reason to think that the node is not the only one: plump.yaml names seeds, or another member was there that did not say goodbye. */
+  othersExpected: z.boolean(),
   nameServers: z.array(z.ipv4()),
   /** What sets this node's clock, and how far the clock was from it at the last look. */
   clock: z.object({ source: z.string(), offsetMs: z.number() }).optional(),

@@ -1,10 +1,16 @@
 import type { CheckedLink, NetCheck } from '../../schema/network-api.ts'
 import { formatNodeId, leaseOrigin } from '../api/describe.ts'
+import { isSilent } from '../netcheck/problems.ts'
 import { ask } from './agent-client.ts'
 import { formatTable } from './table.ts'
 import { UsageError } from './usage-error.ts'
 import { jsonOption } from './verb.ts'
 import type { Verb } from './verb.ts'
+
+const ALONE = [
+  '  No other machine was heard by multicast, and none is expected: right for the only node on a network.',
+  '  When other nodes are on this switch, turn IGMP snooping off there, or name members in cluster.seeds of plump.yaml.',
+]
 
 /** Pings that nobody answers take their time. */
 const CHECK_LIMIT_MS = 60_000
@@ -38,6 +44,7 @@ export function formatNetCheck(check: NetCheck): string {
     `Name servers: ${check.nameServers.join(', ') || 'none'}`,
     `Clock: ${check.clock === undefined ? 'not looked at yet' : `${check.clock.source}, ${check.clock.offsetMs} ms off`}`,
     members.length === 0 ? 'Members: none but this node' : 'Members:',
+    ...(isSilent(check) && !check.othersExpected ? ALONE : []),
     ...(members.length === 0 ? [] : [formatTable(['', 'ID', 'NAME', 'ADDRESS', 'ANSWER', ''], members)]),
     ...(problems.length === 0 ? ['All is well.'] : ['Problems:', ...problems]),
   ].join('\n')

@@ -15,13 +15,14 @@ export function netCheckAnswers(context: AgentContext, multicastHeard: Multicast
   return { 'net-check': async (_, send) => send(await checkNetwork(context, multicastHeard)) }
 }
 
-async function checkNetwork({ state }: AgentContext, multicastHeard: MulticastHeard): Promise<NetCheck> {
+async function checkNetwork({ state, config }: AgentContext, multicastHeard: MulticastHeard): Promise<NetCheck> {
   const [links, members] = await Promise.all([
     Promise.all(bareLinks(state).map(async (link) => ({ ...link, multicastHeard: multicastHeard(link.interface), ...await gatewayOf(link) }))),
     Promise.all(membersToCheck(state.get('members')).map((member) => checkMember(member, state))),
   ])
   const clock = state.get('clock')
-  const found = { links, members, nameServers: nameServers(), ...(clock === undefined ? {} : { clock }) }
+  const othersExpected = config.cluster.seeds.length > 0 || state.get('members').some((member) => !member.self && member.state !== 'left')
+  const found = { links, members, othersExpected, nameServers: nameServers(), ...(clock === undefined ? {} : { clock }) }
   return { ...found, problems: findProblems(found, waitingOf(state)) }
 }
 

@@ -4,6 +4,12 @@ import type { NetCheck } from '../../schema/network-api.ts'
 /** From this on "the clocks agree" is not true any more. */
 const CLOCK_LIMIT_MS = 100
 
+/** Whether nobody else was heard or is known on any network in use. */
+export function isSilent({ links, members }: Pick<NetCheck, 'links' | 'members'>): boolean {
+  const used = links.filter((link) => link.carrier && link.leases.length > 0)
+  return used.length > 0 && members.length === 0 && used.every(({ multicastHeard }) => multicastHeard === 0)
+}
+
 /** What of the findings is wrong, with what to do; `waiting` is what the node waits for by itself. */
 export function findProblems(found: Omit<NetCheck, 'problems'>, waiting: readonly Waiting[]): NetCheck['problems'] {
   const say = (what: string, fix: string): { what: string; fix: string } => ({ what, fix })
@@ -17,8 +23,7 @@ export function findProblems(found: Omit<NetCheck, 'problems'>, waiting: readonl
     return link.gateway && !link.gateway.reached
       ? [say(`the gateway ${link.gateway.address} of ${link.interface} does not answer`, 'compare address, mask and gateway with those of a machine that works')] : []
   })
-  const used = found.links.filter((link) => link.carrier && link.leases.length > 0)
-  const silence = used.length > 0 && found.members.length === 0 && used.every(({ multicastHeard }) => multicastHeard === 0)
+  const silence = found.othersExpected && isSilent(found)
     ? [say('no other machine was heard by multicast', 'when other nodes are on this switch, turn IGMP snooping off there, or name members in cluster.seeds of plump.yaml')] : []
   const members = found.members.flatMap((member) => {
     if (!member.reached) return [say(`member ${member.name} (${member.address}) does not answer`, 'run plump net check there; a router or firewall between you may drop what it should pass')]

@@ -12,7 +12,7 @@ const card: CheckedLink = {
 const linkLocal = { interface: 'eth0', kind: 'link-local' as const, address: '169.254.7.9', prefixLength: 16, dns: [], ntp: [] }
 const other: CheckedMember = { id: 2638, name: 'plump-0a4e', address: '192.168.10.78', reached: true, milliseconds: 0.5, fullSize: true }
 const well: Omit<NetCheck, 'problems'> = {
-  links: [card], members: [other], nameServers: ['192.168.10.1'], clock: { source: 'follows member 2638 (192.168.10.78)', offsetMs: 3 },
+  links: [card], members: [other], othersExpected: true, nameServers: ['192.168.10.1'], clock: { source: 'follows member 2638 (192.168.10.78)', offsetMs: 3 },
 }
 const problems = (found: Partial<Omit<NetCheck, 'problems'>>): string[] => findProblems({ ...well, ...found }, []).map(({ what }) => what)
 
@@ -32,6 +32,14 @@ test.each<[string, Partial<Omit<NetCheck, 'problems'>>, string]>([
   ['a wrong clock', { clock: { source: 'follows 10.0.0.1', offsetMs: -4_000 } }, 'the clock is -4000 ms off (it follows 10.0.0.1)'],
 ])('%s is told', (_, found, what) => {
   expect(problems(found)).toEqual([what])
+})
+
+test('the only node on a network has no problem because it hears nobody, and says so', () => {
+  const alone = { ...well, links: [{ ...card, multicastHeard: 0 }], members: [], othersExpected: false }
+  const text = formatNetCheck({ ...alone, problems: findProblems(alone, []) })
+  expect(text).toContain('none is expected')
+  expect(text).toContain('All is well.')
+  expect(formatNetCheck({ ...alone, othersExpected: true, problems: [] })).not.toContain('none is expected')
 })
 
 test('what the node waits for comes first', () => {
