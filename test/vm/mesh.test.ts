@@ -19,7 +19,7 @@ test('the mesh, /mfs, locks and /hpc between two nodes, and nothing of it for a 
 
     // Local on the node itself, remote elsewhere, and the names that lead to one or the other.
     expect(await said(one, `cat /mfs/${b}/etc/hostname`)).toBe(await said(two, 'hostname'))
-    expect(await said(one, `awk '$5 == "/mfs/${a}" { print $9 }' /proc/self/mountinfo`)).toBe('overlay')
+    expect(await said(one, `awk '$5 == "/mfs/${a}" { sub(/.* - /, ""); print $1 }' /proc/self/mountinfo`)).toBe('overlay')
     expect(await said(one, 'for name in here home lastexec selected magic; do cat /mfs/$name/etc/hostname; done | sort -u')).toBe(await said(one, 'hostname'))
     await one.exec(`echo from-one > /mfs/${b}/root/note`)
     expect(await said(two, 'cat /root/note')).toBe('from-one')
@@ -53,16 +53,19 @@ test('the mesh, /mfs, locks and /hpc between two nodes, and nothing of it for a 
   })
 })
 
-/** A lock that a process of one node holds keeps the same file's lock from a process of the other. */
+/** A lock taken through /mfs is held at the node that has the file, and keeps other processes out. */
 async function locks(one: LabNode, two: LabNode, id: number): Promise<void> {
   await two.exec('touch /root/locked')
-  const path = `/mfs/${id}/root/locked`
-  await one.exec(`(flock ${path} -c 'touch /run/held; while [ ! -e /run/let-go ]; do usleep 100000; done; touch /run/gone' > /dev/null 2>&1 &)`)
+  // Open for writing: NFS has an exclusive lock only on what may be written.
+  const opened = `exec 9<> /mfs/${id}/root/locked`
+  const isHeldAtHome = (): Promise<boolean> => works(two, "grep -q 'POSIX .* WRITE' /proc/locks")
+  expect(await isHeldAtHome()).toBe(false)
+  await one.exec(`(${opened}; flock 9; touch /run/held; while [ ! -e /run/let-go ]; do usleep 100000; done) > /dev/null 2>&1 &`)
   await until('node 1 holds the lock', 30, () => works(one, 'test -e /run/held'))
-  expect(await works(one, `flock -n ${path} -c true`)).toBe(false)
+  expect(await works(one, `${opened}; flock -n 9`)).toBe(false)
+  expect(await isHeldAtHome()).toBe(true)
   await one.exec('touch /run/let-go')
-  await until('the lock is free again', 30, () => works(one, `flock -n ${path} -c true`))
-  expect(await works(two, 'test -s /root/locked')).toBe(false)
+  await until('the lock is free again', 30, () => works(one, `${opened}; flock -n 9`))
 }
 
 async function hpc(one: LabNode, two: LabNode, a: number, b: number): Promise<void> {
