@@ -4,7 +4,7 @@ import { z } from 'zod'
 export const buildRecordSchema = z.object({
   version: z.string(),
   iso: z.object({ name: z.string(), bytes: z.int(), sha256: z.string() }),
-  /** Whether the ISO carries a cluster key and so is a secret. */
+  /** Whether the ISO carries something that only its owner may know: the cluster key, passwords of Wi-Fi networks. */
   secret: z.boolean(),
   fast: z.boolean(),
   /** The one time stamp written into the image. */

@@ -2,6 +2,10 @@ import * as z from 'zod'
 import { inspectedArchiveSchema } from './add-on-package.ts'
 import { contentsSchema } from './contents.ts'
 
+/** What an ISO may carry that only its owner may know. */
+export const secretSchema = z.enum(['cluster-key', 'wifi-passwords'])
+export type Secret = z.output<typeof secretSchema>
+
 /** `./plump inspect ISO --json`: what is in an ISO, read from the ISO itself. */
 export const inspectionSchema = z.object({
   file: z.string(),
@@ -10,8 +14,9 @@ export const inspectionSchema = z.object({
   /** Whether the checksum file beside it says the same. */
   checksumFile: z.enum(['matches', 'differs', 'absent']),
   imageId: z.string(),
-  /** Whether a cluster key is in it, which makes it a secret. */
+  /** Whether only its owner may have it: it carries one or more secrets. */
   secret: z.boolean(),
+  secrets: z.array(secretSchema),
   cluster: z.string(),
   bootWays: z.object({ biosCd: z.boolean(), biosDisk: z.boolean(), uefiCd: z.boolean(), uefiDisk: z.boolean(), secureBoot: z.boolean() }),
   /** Entries of the boot menu that start a kernel. */

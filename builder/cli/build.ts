@@ -51,8 +51,8 @@ async function buildVerb(options: Options): Promise<void> {
 }
 
 function tell(built: BuiltIso): void {
-  if (built.secrets.length > 0) {
-    process.stderr.write(`This ISO carries ${built.secrets.join(' and ')}: treat it as a secret. (cluster.key: ask in plump.yaml builds one without the key.)\n`)
+  if (built.secrets !== '') {
+    process.stderr.write(`This ISO carries ${built.secrets}: treat it as a secret. (cluster.key: ask in plump.yaml builds one without the key.)\n`)
   }
   process.stdout.write(`${built.iso}\n`)
 }

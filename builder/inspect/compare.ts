@@ -4,7 +4,11 @@ import type { Differences, Inspection } from '../../schema/inspection.ts'
 export function compareInspections(before: Inspection, after: Inspection): Differences {
   const kernelsOf = ({ contents }: Inspection) => contents.kernels
   const differences = [
-    ...compare('image', before, after, ({ contents, secret }) => ({ 'version': contents.version, 'cluster key': secret ? 'embedded' : 'not embedded' })),
+    ...compare('image', before, after, ({ contents, secrets }) => ({
+      'version': contents.version,
+      'cluster key': embedded(secrets.includes('cluster-key')),
+      'Wi-Fi passwords': embedded(secrets.includes('wifi-passwords')),
+    })),
     ...compare('boot way', before, after, ({ bootWays }) => texts(bootWays)),
     ...compare('kernel', before, after, (one) => Object.fromEntries(kernelsOf(one).map(({ name, version }) => [name, version]))),
     ...compare('menu entry', before, after, ({ menu, imageId }) => Object.fromEntries(menu.map((entry) => [entry.id, `${entry.kernel}: ${entry.arguments.replaceAll(imageId, 'ID')}`]))),
@@ -24,6 +28,10 @@ function compare(what: string, before: Inspection, after: Inspection, read: (ins
   return names.filter((name) => old[name] !== now[name]).map((name) => ({
     what, name, ...(old[name] === undefined ? {} : { before: old[name] }), ...(now[name] === undefined ? {} : { after: now[name] }),
   }))
+}
+
+function embedded(isThere: boolean): string {
+  return isThere ? 'embedded' : 'not embedded'
 }
 
 function texts(values: Record<string, unknown>): Record<string, string> {

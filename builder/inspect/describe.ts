@@ -1,4 +1,5 @@
 import type { Differences, Inspection } from '../../schema/inspection.ts'
+import { describeSecrets } from '../image/secrets.ts'
 import { kernelWarnings } from '../kernel/describe-kernel.ts'
 
 const COLUMNS = 100
@@ -13,7 +14,8 @@ export function describeInspection(found: Inspection): string {
     `  Plump ${contents.version}, image ${found.imageId}, ${megabytes(found.bytes)}`,
     `  SHA-256    ${found.sha256}${{ matches: ' (as in its .sha256 file)', differs: ' (NOT what its .sha256 file says)', absent: '' }[found.checksumFile]}`,
     `  contents   ${found.damaged.length === 0 ? `all ${found.files.length} files are what the manifest says` : `DAMAGED: ${found.damaged.join(', ')}`}`,
-    `  cluster    ${found.cluster}; the key is ${found.secret ? 'in it: treat the ISO as a secret' : 'not in it: nodes ask for it'}`,
+    `  cluster    ${found.cluster}; the key is ${found.secrets.includes('cluster-key') ? 'in it' : 'not in it: nodes ask for it'}`,
+    ...(found.secret ? [`  secret     it carries ${describeSecrets(found.secrets, found.cluster)}: treat the ISO as a secret`] : []),
     `  starts by  ${ways.join(', ')}`,
     '',
     'Kernels:',

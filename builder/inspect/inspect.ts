@@ -5,6 +5,7 @@ import { contentsSchema } from '../../schema/contents.ts'
 import type { Inspection } from '../../schema/inspection.ts'
 import { nodeJsonSchema } from '../../schema/node-json.ts'
 import { parseManifest } from '../image/medium.ts'
+import { secretsAmong } from '../image/secrets.ts'
 import { run } from '../os/run.ts'
 import { inspectArchive } from '../packages/inspect-archive.ts'
 import { fileSha256 } from '../pipeline/tree-digest.ts'
@@ -19,13 +20,15 @@ export async function inspectIso(file: string): Promise<Inspection> {
     const files = parseManifest(await text('plump/manifest'))
     const { espOffsetBytes, ...bootWays } = iso.tables
     const sha256 = await fileSha256(file)
+    const secrets = secretsAmong(iso.files.map(({ path }) => path))
     return {
       file,
       bytes: (await stat(file)).size,
       sha256,
       checksumFile: await compareChecksum(file, sha256),
       imageId: (await text('plump/image-id')).trim(),
-      secret: iso.files.some(({ path }) => path === 'plump/cluster.key'),
+      secret: secrets.length > 0,
+      secrets,
       cluster: nodeJsonSchema.parse(JSON.parse(await text('plump/node.json'))).cluster.name,
       bootWays: { ...bootWays, secureBoot: espOffsetBytes !== undefined && await hasSignedLoader(file, espOffsetBytes) },
       menu: parseMenu(await text('boot/grub/grub.cfg')),

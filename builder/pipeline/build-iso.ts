@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ensureTools } from '../doctor/ensure-tools.ts'
+import { describeSecrets } from '../image/secrets.ts'
 import { kernelDescriptionSchema } from '../../schema/kernel-description.ts'
 import { kernelWarnings } from '../kernel/describe-kernel.ts'
 import { buildRecord } from '../record/build-record.ts'
@@ -9,6 +10,7 @@ import { iso } from '../steps/iso.ts'
 import { kernel } from '../steps/kernel.ts'
 import { netboot } from '../steps/netboot.ts'
 import { record } from '../steps/record.ts'
+import { secretsOf } from './build.ts'
 import { throwIfInterrupted } from './execute.ts'
 import { openBuild, type BuildOptions } from './open-build.ts'
 import { publish, type Published } from './publish.ts'
@@ -18,7 +20,7 @@ import { runBuild } from './run-build.ts'
 
 export interface BuiltIso extends Published {
   /** The secrets in it, for people; empty for an ISO that everybody may have. */
-  secrets: string[]
+  secrets: string
 }
 
 /** `./plump build`: from plump.yaml to final/. Installs missing tools, runs every step, publishes. */
@@ -41,7 +43,7 @@ export async function buildIso(options: BuildOptions & { useCache: boolean }): P
       throw error
     })
     build.emit({ type: 'build-done', seconds: secondsSoFar(), ...published })
-    return { ...published, secrets: [...(build.clusterKey === undefined ? [] : [`the key of cluster ${build.config.cluster.name}`]), ...(build.wifi === undefined ? [] : ['the passwords of Wi-Fi networks'])] }
+    return { ...published, secrets: describeSecrets(secretsOf(build), build.config.cluster.name) }
   })
 }
 

@@ -1,5 +1,7 @@
 import type { PlumpYaml } from '../../schema/plump-yaml.ts'
 import type { BuildEvent } from '../../schema/build-event.ts'
+import type { Secret } from '../../schema/inspection.ts'
+import { SECRET_FILES, secretsAmong } from '../image/secrets.ts'
 
 /** What every step of one build may use besides the results of other steps. Made by `openBuild` in open-build.ts. */
 export interface Build {
@@ -35,7 +37,7 @@ export interface Build {
   emit(event: BuildEvent): void
 }
 
-/** Whether the ISO carries something that only its owner may know. */
-export function isSecret({ clusterKey, wifi }: Pick<Build, 'clusterKey' | 'wifi'>): boolean {
-  return clusterKey !== undefined || wifi !== undefined
+/** What the ISO carries that only its owner may know. */
+export function secretsOf({ clusterKey, wifi }: Pick<Build, 'clusterKey' | 'wifi'>): Secret[] {
+  return secretsAmong([...(clusterKey === undefined ? [] : [SECRET_FILES['cluster-key']]), ...(wifi === undefined ? [] : [SECRET_FILES['wifi-passwords']])])
 }

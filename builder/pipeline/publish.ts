@@ -3,7 +3,7 @@ import { basename, join } from 'node:path'
 import { PlumpError } from '../errors.ts'
 import { signatureFile } from '../inspect/signature.ts'
 import { fileSha256 } from './tree-digest.ts'
-import { isSecret, type Build } from './build.ts'
+import { secretsOf, type Build } from './build.ts'
 
 export interface Published {
   iso: string
@@ -36,7 +36,7 @@ export async function publish(build: Build, publication: Publication): Promise<P
   await mkdir(aside, { mode: 0o700 })
   try {
     const name = `plump-${build.version}-amd64`
-    const mode = isSecret(build) ? SECRET_MODE : PUBLIC_MODE
+    const mode = secretsOf(build).length > 0 ? SECRET_MODE : PUBLIC_MODE
     const iso = join(aside, `${name}.iso`)
     await copy(publication.iso, iso, mode)
     const published: Published = { iso: join(final, basename(iso)), bytes: (await stat(iso)).size, sha256: await fileSha256(iso) }

@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import type { BuildRecord } from '../../schema/build-record.ts'
-import { isSecret, type Build } from '../pipeline/build.ts'
+import { secretsOf, type Build } from '../pipeline/build.ts'
 import type { Published } from '../pipeline/publish.ts'
 import type { StepResult } from '../pipeline/results.ts'
 
@@ -9,7 +9,7 @@ export function buildRecord(build: Build, results: Iterable<StepResult>, publish
   return {
     version: build.version,
     iso: { name: basename(published.iso), bytes: published.bytes, sha256: published.sha256 },
-    secret: isSecret(build),
+    secret: secretsOf(build).length > 0,
     fast: build.fast,
     epochSeconds: build.epochSeconds,
     configuration: build.config,

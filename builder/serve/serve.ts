@@ -2,6 +2,8 @@ import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/pr
 import { readFileSync } from 'node:fs'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import type { Secret } from '../../schema/inspection.ts'
+import { describeSecrets } from '../image/secrets.ts'
 import { run } from '../os/run.ts'
 import { PROJECT_FOLDER } from '../version.ts'
 import { BootJournal, parseArp, type BootEvent } from './boot-journal.ts'
@@ -38,7 +40,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     await mkdir(join(tftpFolder, 'grub'), { recursive: true })
     const medium = await openServedMedium(options.iso, join(folder, 'medium'), tftpFolder, signal)
     const paths = [...medium.files.keys()]
-    tellOf(medium.hasKey, unservable(paths), options.onRemark)
+    for (const remark of remarksOn(medium.secrets, unservable(paths))) options.onRemark(remark)
     await writeFile(join(tftpFolder, 'grub/grub.cfg'), grubScript(host, paths))
     await writeFile(join(tftpFolder, 'boot.ipxe'), ipxeScript(host))
 
@@ -63,9 +65,13 @@ export async function serve(options: ServeOptions): Promise<void> {
   }
 }
 
-function tellOf(hasKey: boolean, leftOut: readonly string[], remark: (text: string) => void): void {
-  if (hasKey) remark('this ISO carries its cluster key, and whoever asks on this network is given it; cluster.key: ask in plump.yaml makes one without')
-  if (leftOut.length > 0) remark(`not served, because boot loaders cannot name them: ${leftOut.join(', ')}`)
+/** What whoever serves a medium should know of it. */
+export function remarksOn(secrets: readonly Secret[], leftOut: readonly string[]): string[] {
+  return [
+    ...(secrets.length === 0 ? [] : [`this ISO carries ${describeSecrets(secrets)}, and whoever asks on this network is given that`
+      + `${secrets.includes('cluster-key') ? '; cluster.key: ask in plump.yaml makes one without the key' : ''}`]),
+    ...(leftOut.length === 0 ? [] : [`not served, because boot loaders cannot name them: ${leftOut.join(', ')}`]),
+  ]
 }
 
 /** The medium, the script that lists its files, and nothing else. */

@@ -1,7 +1,9 @@
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Secret } from '../../schema/inspection.ts'
 import { EXIT, PlumpError } from '../errors.ts'
 import { filesBelow } from '../image/medium.ts'
+import { secretsAmong } from '../image/secrets.ts'
 import { run } from '../os/run.ts'
 
 /** Path on the medium of the boot loaders for the network. */
@@ -10,8 +12,7 @@ const LOADERS = 'boot/netboot/loaders.tar.xz'
 export interface ServedMedium {
   /** Where its files are now, by their path on the medium. */
   files: Map<string, string>
-  /** Whether the cluster key is among them. */
-  hasKey: boolean
+  secrets: Secret[]
 }
 
 /** Takes an ISO apart into `folder`, and its boot loaders into `tftpFolder`. Throws PlumpError NO_LOADERS when it is too old to be served. */
@@ -27,5 +28,5 @@ export async function openServedMedium(iso: string, folder: string, tftpFolder: 
   await run('tar', ['-xJf', loaders, '-C', tftpFolder, '--no-same-owner'], { signal })
   // UEFI by HTTP asks for them below the medium.
   for (const name of ['shimx64.efi', 'grubx64.efi']) files.set(`boot/netboot/${name}`, join(tftpFolder, name))
-  return { files, hasKey: files.has('plump/cluster.key') }
+  return { files, secrets: secretsAmong(files.keys()) }
 }

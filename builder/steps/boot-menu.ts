@@ -5,6 +5,7 @@ import { makeBiosImage } from '../image/grub-bios.ts'
 import { imageId, imageIdWithPackages } from '../image/image-id.ts'
 import { describeFiles, describeText, filesBelow, formatManifest, largeFiles, type ManifestLine } from '../image/medium.ts'
 import { nodeJson } from '../image/node-json.ts'
+import { SECRET_FILES } from '../image/secrets.ts'
 import { toolVersions } from '../os/tool-version.ts'
 import { fileInputs, secretInput } from '../pipeline/inputs.ts'
 import type { Build } from '../pipeline/build.ts'
@@ -67,11 +68,11 @@ export const bootMenu: Step = {
       // Debian's signed GRUB takes the file system that has this file for its own.
       ['.disk/info', `Plump ${version} ${config.name} ${id}\n`],
     ])
-    if (build.clusterKey !== undefined) texts.set('plump/cluster.key', `${build.clusterKey}\n`)
+    if (build.clusterKey !== undefined) texts.set(SECRET_FILES['cluster-key'], `${build.clusterKey}\n`)
     for (const [path, template] of Object.entries(NETWORK_TEMPLATES)) {
       texts.set(path, renderBootMenu(await readFile(join(build.paths.project, template), 'utf8'), networkMenu(menu)))
     }
-    if (build.wifi !== undefined) texts.set('plump/wifi.json', build.wifi)
+    if (build.wifi !== undefined) texts.set(SECRET_FILES['wifi-passwords'], build.wifi)
     texts.set('plump/manifest', formatManifest([...files, ...addOns, ...[...texts].map(([path, text]) => describeText(path, text))]))
     for (const [path, text] of texts) {
       await mkdir(dirname(join(out, 'medium', path)), { recursive: true })

@@ -5,6 +5,7 @@ import { kernelArguments } from '../image/boot-menu.ts'
 import { encodeCpio, type CpioEntry } from '../image/cpio.ts'
 import { foldersOf } from '../image/initramfs-entries.ts'
 import { filesBelow, largeFiles } from '../image/medium.ts'
+import { SECRET_FILES } from '../image/secrets.ts'
 import { fileInputs } from '../pipeline/inputs.ts'
 import type { Step } from '../pipeline/step.ts'
 import { agentBundle } from './agent-bundle.ts'
@@ -16,7 +17,7 @@ import { modulesSquashfs } from './modules-squashfs.ts'
 import { packages } from './packages.ts'
 import { rootSquashfs } from './root-squashfs.ts'
 
-const SECRETS: ReadonlySet<string> = new Set(['plump/cluster.key', 'plump/wifi.json'])
+const SECRETS: ReadonlySet<string> = new Set(Object.values(SECRET_FILES))
 const TEMPLATE = 'templates/boot.ipxe.hbs'
 /**
  * For machines that start over the network. Result: netboot/{bzImage,initrd,boot.ipxe}, of the default kernel; the initrd carries all of the

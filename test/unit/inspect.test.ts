@@ -19,7 +19,7 @@ import { temporaryFolder } from './pipeline-helpers.ts'
 const SUM = 'ab'.repeat(32)
 
 const INSPECTION: Inspection = inspectionSchema.parse({
-  file: 'plump.iso', bytes: 80_000_000, sha256: SUM, checksumFile: 'matches', imageId: '0123456789abcdef', secret: true, cluster: 'plump',
+  file: 'plump.iso', bytes: 80_000_000, sha256: SUM, checksumFile: 'matches', imageId: '0123456789abcdef', secret: true, secrets: ['cluster-key'], cluster: 'plump',
   bootWays: { biosCd: true, biosDisk: true, uefiCd: true, uefiDisk: true, secureBoot: true },
   menu: [{ id: 'debian', title: '[1] Plump', kernel: 'debian', arguments: 'quiet plump.image=0123456789abcdef', starts: true }],
   addOns: [], files: [{ path: 'live/root.sqfs', sha256: SUM, bytes: 1 }], damaged: [],
@@ -104,8 +104,9 @@ describe('what differs between two ISOs', () => {
     const after = changed({
       packages: [{ name: 'dash', version: '0.5.12-13', use: 'root' }, { name: 'perl', version: '5.40', use: 'root' }], kernels,
       configuration: { menu: { timeoutSeconds: 5 }, ssh: { authorizedKeys: [] } },
-    }, { secret: false, files: [{ path: 'live/root.sqfs', sha256: 'cd'.repeat(32), bytes: 1 }] })
+    }, { secret: true, secrets: ['wifi-passwords'], files: [{ path: 'live/root.sqfs', sha256: 'cd'.repeat(32), bytes: 1 }] })
     expect(describeDifferences(compareInspections(INSPECTION, after)).split('\n')).toEqual([
+      '  image Wi-Fi passwords  not embedded -> embedded',
       '  image cluster key  embedded -> not embedded',
       '- module debian/tun', '+ module debian/zram',
       '  package dash  0.5.12-12 -> 0.5.12-13', '+ package perl  5.40',
@@ -122,7 +123,11 @@ describe('what differs between two ISOs', () => {
 test('an inspection for people says first what matters: whole or damaged, secret or not, ways to boot', () => {
   const text = describeInspection(INSPECTION)
   expect(text).toContain('all 1 files are what the manifest says')
-  expect(text).toContain('treat the ISO as a secret')
+  expect(text).toContain('it carries the key of cluster plump: treat the ISO as a secret')
+  const wifi = describeInspection({ ...INSPECTION, secrets: ['wifi-passwords'] })
+  expect(wifi).toContain('the key is not in it')
+  expect(wifi).toContain('it carries the passwords of Wi-Fi networks: treat the ISO as a secret')
+  expect(describeInspection({ ...INSPECTION, secret: false, secrets: [] })).not.toContain('as a secret')
   expect(text).toContain('BIOS from CD, BIOS from a stick, UEFI from CD, UEFI from a stick, Secure Boot')
   expect(describeInspection({ ...INSPECTION, damaged: ['live/root.sqfs'] })).toContain('DAMAGED: live/root.sqfs')
 })

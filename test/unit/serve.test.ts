@@ -12,7 +12,7 @@ import { dnsmasqConfig } from '../../builder/serve/dnsmasq-config.ts'
 import { parseRange, startFileServer } from '../../builder/serve/file-server.ts'
 import { chooseLan } from '../../builder/serve/lan.ts'
 import { carriedFiles, grubScript, ipxeFiles, ipxeScript, unservable } from '../../builder/serve/scripts.ts'
-import { isUserNamespace } from '../../builder/serve/serve.ts'
+import { isUserNamespace, remarksOn } from '../../builder/serve/serve.ts'
 import { plumpYamlSchema } from '../../schema/plump-yaml.ts'
 
 const PROJECT = join(import.meta.dirname, '../..')
@@ -199,4 +199,12 @@ describe('the file server', () => {
 test('a user namespace is told from the machine itself by the users it maps', () => {
   expect(isUserNamespace('         0          0 4294967295\n')).toBe(false)
   expect(isUserNamespace('         0       1000          1\n')).toBe(true)
+})
+
+test('whoever serves an ISO is told of every secret in it', () => {
+  expect(remarksOn([], [])).toEqual([])
+  expect(remarksOn(['wifi-passwords'], [])).toEqual(['this ISO carries the passwords of Wi-Fi networks, and whoever asks on this network is given that'])
+  expect(remarksOn(['cluster-key', 'wifi-passwords'], ['a b'])).toEqual([
+    expect.stringContaining('the key of its cluster and the passwords of Wi-Fi networks') as string, expect.stringContaining('a b') as string,
+  ])
 })

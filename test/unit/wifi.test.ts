@@ -6,7 +6,7 @@ import { wifiFile, withoutSecrets } from '../../builder/config/wifi-secrets.ts'
 import { firmwarePackages } from '../../builder/debian/firmware-packages.ts'
 import { imageSettings } from '../../builder/config/image-settings.ts'
 import { nodeJson } from '../../builder/image/node-json.ts'
-import { isSecret } from '../../builder/pipeline/build.ts'
+import { secretsOf } from '../../builder/pipeline/build.ts'
 import { wifiFileSchema } from '../../schema/network.ts'
 
 const PASSWORD = 'correct horse "battery"'
@@ -22,8 +22,9 @@ describe('the password of a Wi-Fi network', () => {
   })
 
   test('makes the ISO a secret', () => {
-    expect(isSecret({ clusterKey: undefined, wifi: wifiFile(config) })).toBe(true)
-    expect(isSecret({ clusterKey: undefined, wifi: wifiFile(loadConfig('', 'plump.yaml')) })).toBe(false)
+    expect(secretsOf({ clusterKey: undefined, wifi: wifiFile(config) })).toEqual(['wifi-passwords'])
+    expect(secretsOf({ clusterKey: 'key', wifi: wifiFile(config) })).toEqual(['cluster-key', 'wifi-passwords'])
+    expect(secretsOf({ clusterKey: undefined, wifi: wifiFile(loadConfig('', 'plump.yaml')) })).toEqual([])
   })
 
   test.each([
