@@ -12,6 +12,7 @@ import { startDiscovery } from './discovery/discovery.ts'
 import { startFirewall } from './firewall/firewall.ts'
 import { startHpc } from './hpc/hpc.ts'
 import { startIdentity } from './identity/identity.ts'
+import { startJobs } from './jobs/jobs.ts'
 import { addressAnswers, startLeases } from './leases/leases.ts'
 import { startLinks } from './links/links.ts'
 import { openLog } from './log.ts'
@@ -66,6 +67,7 @@ function main(): void {
     api,
     peers,
     balance,
+    startJobs(context, peers),
     startPackagePrograms(context),
     startSsh(context),
     startClock(context),

@@ -1,6 +1,7 @@
 import type { Loads } from '../schema/balance-api.ts'
 import { DEFAULT_ADMIN_SETTINGS, type AdminSettings } from '../schema/admin-api.ts'
 import type { FixedAddress } from '../schema/network.ts'
+import type { Job } from '../schema/job.ts'
 import type { Lease, Member, NicReport, NodeId, Waiting } from '../schema/node-state.ts'
 import type { Stage } from '../schema/stage-line.ts'
 
@@ -30,6 +31,8 @@ export interface NodeState {
   loads: Loads
   /** admin: what the administrator of this node has set about jobs. */
   admin: AdminSettings
+  /** jobs: those whose home is this node, wherever they run, and the guests that run here. */
+  jobs: readonly Job[]
   /** main: the last stage reached. */
   stage: Stage
   /** Each capability writes its own key (`leases`, `members`, …); undefined or absent = it waits for nothing. */
@@ -74,7 +77,7 @@ type Listener<Key extends keyof NodeState> = (value: NodeState[Key], before: Nod
 export class StateStore {
   #state: NodeState = {
     nics: [], links: [], leases: [], firewall: 'loading', identity: undefined, clock: undefined, discovered: [], members: [],
-    mesh: { state: 'down' }, mfs: { state: 'down' }, admin: DEFAULT_ADMIN_SETTINGS, loads: { ownLoad: 0, others: [] }, stage: 'root', waiting: {},
+    mesh: { state: 'down' }, mfs: { state: 'down' }, admin: DEFAULT_ADMIN_SETTINGS, loads: { ownLoad: 0, others: [] }, jobs: [], stage: 'root', waiting: {},
   }
   #listeners = new Map<keyof NodeState, Set<(value: never, before: never) => void>>()
 

@@ -1,11 +1,10 @@
 import { basename } from 'node:path'
-import { parseArgs } from 'node:util'
 import { NodeError } from '../api/node-error.ts'
 import { findVerb, formatVerbHelp } from './help.ts'
-import { nearest } from './nearest.ts'
 import { UsageError } from './usage-error.ts'
 import { EXIT } from './verb.ts'
-import type { ExitCode, Verb, VerbInput } from './verb.ts'
+import { parseVerbArgs } from './verb-args.ts'
+import type { Verb, VerbInput } from './verb.ts'
 import { SEED_NAMES, VERBS } from './verbs.ts'
 
 /**
@@ -13,12 +12,12 @@ import { SEED_NAMES, VERBS } from './verbs.ts'
  * command loads is felt. PLUMP_SOCKET, PLUMP_NODE_JSON and PLUMP_PACKAGES name another agent's socket, another node.json and
  * another report of packages.
  */
-async function main(calledName: string, args: readonly string[]): Promise<ExitCode> {
+async function main(calledName: string, args: readonly string[]): Promise<number> {
   try {
     const { verb, rest } = chooseVerb(calledName, args)
     const { values, positionals } = parseVerbArgs(verb, rest)
-    if (values['help'] === true) print(formatVerbHelp(verb))
-    else await verb.run({ options: values, words: positionals, ...surroundings() })
+    if (values['help'] !== true) return await verb.run({ options: values, words: positionals, ...surroundings() }) ?? EXIT.done
+    print(formatVerbHelp(verb))
     return EXIT.done
   } catch (error) {
     process.stderr.write(`${describeError(error)}\n`)
@@ -26,29 +25,13 @@ async function main(calledName: string, args: readonly string[]): Promise<ExitCo
   }
 }
 
-/** A seed's name is a verb of its own; `plump` takes the verb from its first word and says what there is without one. */
+/** A seed's name is a verb of its own, maybe with options; `plump` takes the verb from its first word and says what there is without one. */
 function chooseVerb(calledName: string, args: readonly string[]): { verb: Verb; rest: readonly string[] } {
-  const seedVerb = SEED_NAMES[calledName]
-  if (seedVerb !== undefined) return { verb: findVerb(VERBS, seedVerb), rest: args }
+  const [seedVerb, ...seedOptions] = SEED_NAMES[calledName]?.split(' ') ?? []
+  if (seedVerb !== undefined) return { verb: findVerb(VERBS, seedVerb), rest: [...seedOptions, ...args] }
   const [word, ...rest] = args
   if (word === undefined || word === '--help' || word === '-h') return { verb: findVerb(VERBS, 'help'), rest: [] }
   return { verb: findVerb(VERBS, word === '--version' ? 'version' : word), rest }
-}
-
-function parseVerbArgs(verb: Verb, args: readonly string[]): { values: VerbInput['options']; positionals: readonly string[] } {
-  const options = { ...verb.options, help: { type: 'boolean' as const, short: 'h' } }
-  try {
-    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
-    const surplus = positionals[verb.wordsLimit]
-    if (surplus !== undefined) throw new UsageError(`plump ${verb.name} does not take "${surplus}"`, `plump help ${verb.name}`)
-    return { values: values as VerbInput['options'], positionals }
-  } catch (error) {
-    if (error instanceof UsageError || !(error instanceof TypeError)) throw error
-    const typed = /^Unknown option '-*([^']+)'/.exec(error.message)?.[1]
-    const meant = typed === undefined ? undefined : nearest(typed, Object.keys(options))
-    const message = typed === undefined ? error.message : `plump ${verb.name} has no option "${typed}"`
-    throw new UsageError(message, meant === undefined ? `plump help ${verb.name}` : `did you mean: plump ${verb.name} --${meant}`)
-  }
 }
 
 function surroundings(): Omit<VerbInput, 'options' | 'words'> {

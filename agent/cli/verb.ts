@@ -27,7 +27,10 @@ export interface Verb {
   options: Readonly<Record<string, VerbOption>>
   /** How many words it takes besides its options. */
   wordsLimit: number
-  run(input: VerbInput): Promise<void>
+  /** Its words are a command with options of its own, from the first word that is no option. */
+  startsCommand?: boolean
+  /** Gives the exit code where it is another than 0. */
+  run(input: VerbInput): Promise<void | number>
 }
 
 export type VerbOption = ParseArgsOptionsConfig[string] & { help: string }

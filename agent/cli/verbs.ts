@@ -1,5 +1,6 @@
 import { decisions } from './decisions.ts'
 import { helpVerb } from './help.ts'
+import { job, logs, mps, mtop, wait } from './job.ts'
 import { key } from './key.ts'
 import { leases } from './leases.ts'
 import { log } from './log.ts'
@@ -9,6 +10,7 @@ import { net } from './net.ts'
 import { netsetup } from './netsetup.ts'
 import { nics } from './nics.ts'
 import { nodes } from './nodes.ts'
+import { run, runon } from './run.ts'
 import { showmap } from './showmap.ts'
 import { packages } from './packages.ts'
 import { status } from './status.ts'
@@ -18,13 +20,19 @@ import type { Verb } from './verb.ts'
 import { version } from './version.ts'
 import { why } from './why.ts'
 
-const workVerbs: readonly Verb[] = [status, nodes, mosmon, mosctl, why, decisions, tune, nics, leases, net, netsetup, packages, log, support, key, showmap, version]
+const workVerbs: readonly Verb[] = [
+  run, runon, job, logs, wait, mps, mtop,
+  status, nodes, mosmon, mosctl, why, decisions, tune, nics, leases, net, netsetup, packages, log, support, key, showmap, version,
+]
 
 /** Every verb of `plump` on a node, in the order of the help. */
 export const VERBS: readonly Verb[] = [...workVerbs, helpVerb(workVerbs)]
 
 /**
- * The seed's program names and the verbs they stand for (design.md, decision 17): a link of that name to plump runs the
+ * The seed's program names and the verbs, with options, they stand for (design.md, decision 17): a link of that name to plump runs the
  * verb. A new name is one line here and one file beside this one.
  */
-export const SEED_NAMES: Readonly<Record<string, string>> = { showmap: 'showmap', netsetup: 'netsetup', mosctl: 'mosctl', tune: 'tune', mosmon: 'mosmon', mon: 'mosmon' }
+export const SEED_NAMES: Readonly<Record<string, string>> = {
+  showmap: 'showmap', netsetup: 'netsetup', mosctl: 'mosctl', tune: 'tune', mosmon: 'mosmon', mon: 'mosmon', mosrun: 'run', mps: 'mps', mtop: 'mtop', runon: 'runon', runhome: 'run --home', nomig: 'run --nomig',
+  cpujob: 'run --cpujob', iojob: 'run --iojob', nodecay: 'run --decay none', slowdecay: 'run --decay slow', fastdecay: 'run --decay fast',
+}

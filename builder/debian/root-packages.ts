@@ -9,6 +9,8 @@ export const ROOT_PACKAGES: readonly { name: string; why: string }[] = [
   { name: 'nftables', why: 'drops what is not for a node' },
   { name: 'dropbear-bin', why: 'ssh, when ssh.authorizedKeys is set' },
   { name: 'openntpd', why: 'sets the clock; Debian\'s busybox has no ntpd' },
+  { name: 'util-linux', why: 'setpriv, which starts a job as its user with all groups; the rest is left out (unpack-filter.ts)' },
+  { name: 'bsdutils', why: 'script, which holds the pseudo-terminal of a job; the rest is left out (unpack-filter.ts)' },
   { name: 'wireguard-tools', why: 'wg, which sets the keys of the mesh' },
   { name: 'criu', why: 'dumps the processes of a job and restores them on another node' },
   { name: 'tar', why: 'criu packs tmpfs mounts of a job with it; busybox\'s lacks the options it asks for' },
@@ -24,7 +26,7 @@ export const WIFI_PACKAGES: readonly { name: string; why: string }[] = [
  * Of {@link NOT_NEEDED}, what is needed as soon as the user has packages of their own: they may depend on it for running, while nothing that a
  * node itself is made of does.
  */
-export const NEEDED_BY_CHOSEN: readonly string[] = ['perl-base']
+export const NEEDED_BY_CHOSEN: readonly string[] = ['perl-base', 'libpam-modules', 'libpam-runtime', 'libpam0g', 'libsystemd0', 'libudev1']
 
 /**
  * Packages that the ones above depend on only for installing, for maintainer scripts or for what a node never does.
@@ -36,6 +38,11 @@ export const NOT_NEEDED: readonly { name: string; why: string }[] = [
   { name: 'debconf', why: 'asks questions while installing' },
   { name: 'debianutils', why: 'maintainer scripts\' tools' },
   { name: 'dpkg', why: 'nothing is installed on a node' },
+  { name: 'libpam-modules', why: 'for logins by util-linux' },
+  { name: 'libpam-runtime', why: 'for logins by util-linux' },
+  { name: 'libpam0g', why: 'for logins by util-linux; of util-linux a node has setpriv alone' },
+  { name: 'libsystemd0', why: 'for logger of bsdutils; of it a node has script alone' },
+  { name: 'libudev1', why: 'for lsblk of util-linux' },
   { name: 'init-system-helpers', why: 'systemd and sysvinit glue of maintainer scripts' },
   { name: 'lsb-base', why: 'functions for init scripts' },
   { name: 'netbase', why: 'makes /etc/services and /etc/protocols, which rootfs-overlay has' },

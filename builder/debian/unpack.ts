@@ -28,14 +28,14 @@ export interface Unpacked {
  * {@link whyLeftOut} names. `tree` is a folder to make and remove, on the same file system. Throws PATH_CLASH when another
  * package brought the same file.
  */
-export async function unpackPackage(build: Build, deb: string, root: string, tree: string): Promise<Unpacked> {
+export async function unpackPackage(build: Build, name: string, deb: string, root: string, tree: string): Promise<Unpacked> {
   await mkdir(tree)
   await buildRun(build, 'dpkg-deb', ['-x', deb, tree])
   const unpacked: Unpacked = { files: [], bytes: 0 }
   for (const path of await pathsBelow(tree)) {
     const from = join(tree, path)
     const stat = await lstat(from)
-    if (stat.isDirectory() || whyLeftOut(path) !== undefined) continue
+    if (stat.isDirectory() || whyLeftOut(path, name) !== undefined) continue
     const target = mergedPath(path)
     await moveNew(from, join(root, target))
     if (stat.isFile()) await chmod(join(root, target), stat.mode & 0o111 ? 0o755 : 0o644)

@@ -32,6 +32,7 @@ const LINKS: readonly { path: string; target: string }[] = [
   { path: 'usr/bin/mon', target: 'plump' },
   { path: 'usr/bin/netsetup', target: 'plump' },
   { path: 'usr/bin/mosctl', target: 'plump' },
+  ...['mosrun', 'mps', 'mtop', 'runon', 'runhome', 'nomig', 'cpujob', 'iojob', 'nodecay', 'slowdecay', 'fastdecay'].map((name) => ({ path: `usr/bin/${name}`, target: 'plump' })),
   // What /mfs/lastexec, /mfs/selected and /mfs/magic mean outside of jobs; a job has a folder of its own mounted here.
   ...['lastexec', 'selected', 'magic'].map((name) => ({ path: `var/lib/plump/mfs/${name}`, target: '/mfs/here' })),
 ]

@@ -24,7 +24,7 @@ export const unpackRoot: Step = {
     const unpacked: Record<string, Unpacked> = {}
     for (const [index, name] of names.entries()) {
       progress(name, index, names.length)
-      unpacked[name] = await unpackPackage(build, join(result(fetchPackages), 'debs', `${name}.deb`), join(out, 'root'), join(out, 'tree'))
+      unpacked[name] = await unpackPackage(build, name, join(result(fetchPackages), 'debs', `${name}.deb`), join(out, 'root'), join(out, 'tree'))
     }
     await writeFile(join(out, 'files.json'), `${JSON.stringify(unpacked, undefined, 1)}\n`)
   },

@@ -13,9 +13,9 @@ test('a compiler brings the headers that Debian only recommends; others come as 
   expect(withCompanions(['gcc-doc'])).toEqual(['gcc-doc'])
 })
 
-test('perl-base is needed as soon as there are packages of the user\'s, and what they name themselves', () => {
-  expect(neededFor(['python3'])).toEqual(['perl-base'])
-  expect(neededFor(['dpkg', 'perl'])).toEqual(['dpkg', 'perl-base'])
+test('perl-base and libraries that packages run with are needed as soon as there are packages of the user\'s, and what they name themselves', () => {
+  expect(neededFor(['python3'])).toEqual(['libpam-modules', 'libpam-runtime', 'libpam0g', 'libsystemd0', 'libudev1', 'perl-base'])
+  expect(neededFor(['dpkg', 'perl'])).toEqual(['dpkg', 'libpam-modules', 'libpam-runtime', 'libpam0g', 'libsystemd0', 'libudev1', 'perl-base'])
 })
 
 describe('a maintainer script', () => {

@@ -1,0 +1,82 @@
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { totalmem } from 'node:os'
+import type { JobId, Limits } from '../../schema/job.ts'
+import { readTextIfThere } from '../os/files.ts'
+import { run } from '../os/run.ts'
+
+/** Control groups (version 2) of jobs: `plump/own/JOB` for this node's own, `plump/guests/JOB` for those of others. */
+const MOUNT = '/sys/fs/cgroup'
+const CONTROLLERS = '+memory +cpu +pids'
+const CPU_PERIOD_US = 100_000
+/** A fork bomb must leave the node its shells. */
+const PROCESSES_LIMIT = 4_096
+/** What guests together leave to the node itself: 1/8 of its memory, at least 64 MiB. */
+const NODE_SHARE = 1 / 8
+const NODE_SHARE_LEAST_BYTES = 64 * 1024 * 1024
+
+let mounted: Promise<void> | undefined
+
+/** Mounts the hierarchy and makes the two groups; once, at the first job. */
+export function prepareCgroups(): Promise<void> {
+  mounted ??= mountCgroups()
+  return mounted
+}
+
+async function mountCgroups(): Promise<void> {
+  if (!existsSync(`${MOUNT}/cgroup.procs`)) await run('mount', ['-t', 'cgroup2', '-o', 'nosuid,nodev,noexec', 'cgroup2', MOUNT])
+  writeFileSync(`${MOUNT}/cgroup.subtree_control`, CONTROLLERS)
+  for (const group of ['plump', 'plump/own', 'plump/guests']) {
+    mkdirSync(`${MOUNT}/${group}`, { recursive: true })
+    writeFileSync(`${MOUNT}/${group}/cgroup.subtree_control`, CONTROLLERS)
+  }
+  // The kernel ends a guest before the node itself runs out; the node's own jobs are its users' business.
+  const guestsBytes = Math.floor(totalmem() - Math.max(NODE_SHARE_LEAST_BYTES, totalmem() * NODE_SHARE))
+  writeFileSync(`${MOUNT}/plump/guests/memory.max`, String(guestsBytes))
+}
+
+/** Path of a job's group. */
+export function cgroupOf(id: JobId, isGuest: boolean): string {
+  return `${MOUNT}/plump/${isGuest ? 'guests' : 'own'}/${id}`
+}
+
+/** Makes a job's group with its limits. A job that exceeds its memory is ended as a whole: half a job is of no use. */
+export function makeCgroup(cgroup: string, limits: Limits): void {
+  mkdirSync(cgroup, { recursive: true })
+  writeFileSync(`${cgroup}/memory.oom.group`, '1')
+  writeFileSync(`${cgroup}/pids.max`, String(PROCESSES_LIMIT))
+  if (limits.memoryBytes !== undefined) {
+    writeFileSync(`${cgroup}/memory.max`, String(limits.memoryBytes))
+    writeFileSync(`${cgroup}/memory.swap.max`, '0')
+  }
+  if (limits.cpus !== undefined) writeFileSync(`${cgroup}/cpu.max`, `${Math.round(limits.cpus * CPU_PERIOD_US)} ${CPU_PERIOD_US}`)
+}
+
+/** Ids, as this node counts them, of all processes of a job. */
+export function processesIn(cgroup: string): number[] {
+  return (readTextIfThere(`${cgroup}/cgroup.procs`) ?? '').split('\n').filter((line) => line !== '').map(Number)
+}
+
+export function killCgroup(cgroup: string): void {
+  if (existsSync(cgroup)) writeFileSync(`${cgroup}/cgroup.kill`, '1')
+}
+
+/** Takes an empty group away; one that still has processes stays, which is false. */
+export function removeCgroup(cgroup: string): boolean {
+  try {
+    rmdirSync(cgroup)
+    return true
+  } catch {
+    return !existsSync(cgroup)
+  }
+}
+
+/** What a group uses, and how often the kernel has ended one of its processes for want of memory. */
+export function cgroupFigures(cgroup: string): { cpuSeconds: number; memoryBytes: number; processes: number; memoryKills: number } {
+  const number = (file: string, pattern: RegExp): number => Number(pattern.exec(readFileSync(`${cgroup}/${file}`, 'utf8'))?.[1] ?? 0)
+  return {
+    cpuSeconds: number('cpu.stat', /^usage_usec (\d+)/m) / 1e6,
+    memoryBytes: number('memory.current', /^(\d+)/),
+    processes: number('pids.current', /^(\d+)/),
+    memoryKills: number('memory.events', /^oom_kill (\d+)/m),
+  }
+}

@@ -1,0 +1,227 @@
+import { rmSync } from 'node:fs'
+import type { Job, JobSpec, Outcome } from '../../schema/job.ts'
+import { signalRequestSchema, windowSizeSchema, type JobFigures } from '../../schema/job-link.ts'
+import type { Log } from '../log.ts'
+import { writeAtomically } from '../os/files.ts'
+import type { Frame } from '../peers/frames.ts'
+import { cgroupFigures, cgroupOf, killCgroup, makeCgroup, removeCgroup } from './cgroups.ts'
+import { figuresOf, reniceJob, setWindowSize, signalJob, suspendByTerminal } from './control.ts'
+import { commandKeeper, keeperEnd, runningKeeper, startKeeper } from './keeper.ts'
+import { decodeData, decodePosition, encodeJson, FRAME, type Link } from './link.ts'
+import { parseOutcome } from './outcome.ts'
+import { initAndMain, processesOfJob } from './processes.ts'
+import { startCommand } from './start-command.ts'
+import { JobStdio, type StdioState } from './stdio.ts'
+
+/** What a restarted agent must know of a job that runs here; lies in FOLDER/held.json. */
+export interface HeldRecord {
+  job: Job
+  spec: JobSpec
+}
+
+export interface HeldJobEvents {
+  /** It has ended and its home has that on record, or it went to another node: nothing of it is left here. */
+  over(job: HeldJob): void
+}
+
+/**
+ * A job whose processes run on this node, this being its home or not. It reads and writes the far ends of the job's pipes and exchanges that,
+ * by offsets, with the home over a link that may break and come back.
+ */
+export class HeldJob {
+  readonly record: HeldRecord
+  readonly folder: string
+  readonly cgroup: string
+  readonly homeRoot: string
+  readonly stdio: JobStdio
+  readonly #events: HeldJobEvents
+  readonly #log: Log
+  #link: Link | undefined
+  #keeper: number | undefined
+  #outcome: Outcome | undefined
+  #statusText = ''
+  #statusEnded = false
+  /** While it moves away, its end here is not the job's end. */
+  #leaving = false
+  #over = false
+
+  constructor(record: HeldRecord, places: { folder: string; homeRoot: string; isGuest: boolean }, events: HeldJobEvents, log: Log) {
+    this.record = record
+    this.folder = places.folder
+    this.homeRoot = places.homeRoot
+    this.cgroup = cgroupOf(record.job.id, places.isGuest)
+    this.#events = events
+    this.#log = log
+    this.stdio = new JobStdio({
+      send: (kind, body) => this.#link?.send(kind, body),
+      closeEnd: (command) => this.#keeper !== undefined && commandKeeper(this.#keeper, command),
+      stdinPath: () => this.#stdinPath(),
+      outputEnded: () => this.#tellOutcome(),
+    })
+  }
+
+  get id(): string {
+    return this.record.job.id
+  }
+
+  get outcome(): Outcome | undefined {
+    return this.#outcome
+  }
+
+  /** Starts it. Throws NodeError JOB_NOT_STARTED. */
+  async start(): Promise<void> {
+    makeCgroup(this.cgroup, this.record.spec.limits)
+    await this.startWith(startCommand(this.record.spec, this), { from: 'start' })
+  }
+
+  /** Runs a keeper's command line, job-start's or one that restores the job, and connects to its pipes. */
+  async startWith(command: readonly string[], stdio: StdioState): Promise<void> {
+    this.save()
+    const keeper = await startKeeper(command, this.folder)
+    this.#connect(keeper, stdio)
+  }
+
+  /** Takes a running job over from an agent that ended; false when its keeper is gone. */
+  takeOverRunning(): boolean {
+    const keeper = runningKeeper(this.folder)
+    if (keeper !== undefined) this.#connect(keeper, { from: 'unknown' })
+    return keeper !== undefined
+  }
+
+  /** Writes down what a restarted agent needs. */
+  save(): void {
+    writeAtomically(`${this.folder}/held.json`, JSON.stringify(this.record), 0o600)
+  }
+
+  /** The home can be reached; streams flow once both of their ends have said where they are. */
+  attach(link: Link): void {
+    this.#link = link
+  }
+
+  detach(link: Link): void {
+    if (this.#link !== link) return
+    this.#link = undefined
+    this.stdio.hold()
+  }
+
+  get isAttached(): boolean {
+    return this.#link !== undefined
+  }
+
+  /** A frame from the home. Throws for one that breaks the format. */
+  frame(frame: Frame): void {
+    switch (frame.kind) {
+      case FRAME.hello:
+        this.stdio.greet()
+        this.#tellOutcome()
+        return
+      case FRAME.resume: return this.stdio.resume(decodePosition(frame.body))
+      case FRAME.ack: return this.stdio.acknowledge(decodePosition(frame.body))
+      case FRAME.data: return this.stdio.take(decodeData(frame.body))
+      case FRAME.end: return this.stdio.takeEnd(decodePosition(frame.body).offset)
+      case FRAME.gone: return this.stdio.readerGone(decodePosition(frame.body).stream)
+      case FRAME.signal: return this.signal(signalRequestSchema.parse(parseJson(frame)))
+      case FRAME.size:
+        if (this.record.spec.stdio === 'pipes') return
+        return void setWindowSize(this.cgroup, windowSizeSchema.parse(parseJson(frame)))
+      case FRAME.suspend:
+        void suspendByTerminal(this.cgroup).then((stopped) => this.#link?.send(FRAME.suspend, encodeJson({ stopped })))
+        return
+      case FRAME.settled: return this.#end()
+      case FRAME.disowned: return this.disown()
+      default: throw new RangeError(`a home does not send frames of kind ${frame.kind}`)
+    }
+  }
+
+  signal(request: Parameters<typeof signalJob>[1]): void {
+    signalJob(this.cgroup, request)
+  }
+
+  renice(niceness: number): void {
+    reniceJob(this.cgroup, niceness)
+  }
+
+  /** What it uses now; undefined when it is about to end. */
+  figures(): JobFigures | undefined {
+    const figures = figuresOf(this.cgroup)
+    if (figures !== undefined) this.#link?.send(FRAME.figures, encodeJson(figures))
+    return figures
+  }
+
+  /** Id of its init on this node, undefined when it has ended. For `criu dump -t`. */
+  initPid(): number | undefined {
+    return initAndMain(processesOfJob(this.cgroup)).init?.pid
+  }
+
+  /** From now on the end of its processes here is not the end of the job (true), or is again (false). */
+  setLeaving(leaving: boolean): void {
+    this.#leaving = leaving
+    if (!leaving) this.#tellOutcome()
+  }
+
+  /** The home says that it is not ours to run any more: ends it and forgets it. */
+  disown(): void {
+    this.#log.warn(`job ${this.id} is no longer this node's to run: its processes are ended`)
+    this.#leaving = true
+    this.#end()
+  }
+
+  /** The agent ends, the job goes on. */
+  disconnect(): void {
+    this.stdio.close()
+  }
+
+  #connect(keeper: number, state: StdioState): void {
+    this.#keeper = keeper
+    this.stdio.open((end) => keeperEnd(keeper, end), state, {
+      status: (bytes) => { this.#statusText = (this.#statusText + bytes.toString('utf8')).slice(-2_000) },
+      statusEnded: () => {
+        this.#statusEnded = true
+        this.#tellOutcome()
+      },
+    })
+  }
+
+  /** Once the status is complete and all output has been read: the outcome, behind the last of the output. */
+  #tellOutcome(): void {
+    if (!this.#statusEnded || this.#leaving || this.#over || !this.stdio.isOutputOver) return
+    this.#outcome ??= parseOutcome(this.#statusText, this.#memoryKills())
+    if (this.stdio.isFlowing) this.#link?.send(FRAME.outcome, encodeJson(this.#outcome))
+  }
+
+  /** The keeper closes its end when stdin ends; init has its own for ever. On a terminal, it is the pipe to `script`, which the keeper alone holds. */
+  #stdinPath(): string {
+    const init = this.initPid()
+    if (this.record.spec.stdio === 'pipes' && init !== undefined) return `/proc/${init}/fd/0`
+    return keeperEnd(this.#keeper ?? 0, 'stdin')
+  }
+
+  #memoryKills(): number {
+    try {
+      return cgroupFigures(this.cgroup).memoryKills
+    } catch {
+      return 0
+    }
+  }
+
+  #end(): void {
+    if (this.#over) return
+    this.#over = true
+    killCgroup(this.cgroup)
+    if (this.#keeper !== undefined) commandKeeper(this.#keeper, 'end')
+    this.stdio.close()
+    this.#link?.close()
+    this.#events.over(this)
+  }
+
+  /** Takes away what is left in files; false while its last processes still end. */
+  removeTraces(): boolean {
+    if (!removeCgroup(this.cgroup)) return false
+    for (const name of ['held.json', 'keeper', 'root']) rmSync(`${this.folder}/${name}`, { recursive: name === 'root', force: true })
+    return true
+  }
+}
+
+function parseJson(frame: Frame): unknown {
+  return JSON.parse(frame.body.toString('utf8'))
+}
