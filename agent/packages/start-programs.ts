@@ -1,29 +1,42 @@
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, watch, type FSWatcher } from 'node:fs'
 import type { AgentContext, Capability } from '../capability.ts'
 import { namesIn, readTextIfThere } from '../os/files.ts'
 
 const START_FOLDER = '/etc/plump/start.d'
 const INITTAB = '/etc/inittab'
 const INIT_PID = 1
+/** agent/packages/main.ts writes the report after each package, also those of a disk that is found late. */
+const REPORT_FOLDER = '/run/plump'
+const REPORT_NAME = 'packages.json'
 const RUNNABLE = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
 
 /**
  * Once the node is ready, hands what add-on packages brought into etc/plump/start.d over to init, which keeps it running like the node's
- * own services, whatever becomes of the agent.
+ * own services, whatever becomes of the agent. Programs of packages that come later follow when their package is there.
  */
 export function startPackagePrograms({ state, log }: AgentContext): Capability {
-  let handedOver = false
-  const end = state.watch('stage', (stage) => {
-    if (handedOver || stage !== 'ready') return
-    handedOver = true
+  let watcher: FSWatcher | undefined
+  const handOver = (): void => {
     const lines = linesToAdd(namesIn(START_FOLDER), readTextIfThere(INITTAB) ?? '')
     if (lines === '') return
     appendFileSync(INITTAB, lines)
     // init reads its table anew; what runs already goes on.
     process.kill(INIT_PID, 'SIGHUP')
     log.named('packages').info(`init starts ${lines.trimEnd().replaceAll('::respawn:/usr/lib/plump/respawn ', '').replaceAll('\n', ', ')}`)
+  }
+  const end = state.watch('stage', (stage) => {
+    if (watcher !== undefined || (stage !== 'ready' && stage !== 'joined')) return
+    watcher = watch(REPORT_FOLDER, (_, name) => {
+      if (name === REPORT_NAME) handOver()
+    })
+    handOver()
   })
-  return { stop: end }
+  return {
+    stop() {
+      end()
+      watcher?.close()
+    },
+  }
 }
 
 /** Lines that inittab lacks for these programs, in the order of their names; a name that is more than one word is none of ours. */

@@ -40,7 +40,7 @@ export async function unpackPackage(line: PackageLine, { root, brought }: Unpack
 }
 
 function whyMissing({ form, path }: PackageLine): string {
-  return form === 'data' && !existsSync('/run/plump/data') ? 'there is no partition labelled PLUMPDATA' : `there is no ${path}`
+  return form === 'data' && !existsSync('/run/plump/data') ? 'no partition labelled PLUMPDATA is there yet' : `there is no ${path}`
 }
 
 interface Checked {

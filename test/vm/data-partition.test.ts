@@ -1,19 +1,48 @@
-import { truncate, writeFile } from 'node:fs/promises'
+import { mkdir, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { LabNode } from '../../builder/lab/lab-node.ts'
 import { run } from '../../builder/os/run.ts'
+import { packageReportSchema } from '../../schema/package-report.ts'
+import { makePackage } from './support/make-package.ts'
 import { until } from './support/until.ts'
-import { buildVariant } from './support/variant.ts'
+import { buildVariant, variantFolder } from './support/variant.ts'
 import { withLab } from './support/with-lab.ts'
 
 const HOST_KEY = '/run/plump/data/plump/dropbear_ed25519_host_key'
 
-/** A disk of its own kind for the node: 64 MB, one file system labelled PLUMPDATA. */
-async function makeDisk(image: string): Promise<void> {
+const YAML = `packages:
+  folder: packages
+ssh:
+  authorizedKeys:
+    - ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0K0C0K0C0K0C0K0C0K0C0K0C0K0C0K0C0K0C0K0C0K test
+`
+
+/** A disk of its own kind for the node: 64 MB, one file system labelled PLUMPDATA, with the files of a folder. */
+async function makeDisk(image: string, files: string): Promise<void> {
   await writeFile(image, '')
   await truncate(image, 64 * 1024 * 1024)
-  await run('mkfs.ext4', ['-q', '-F', '-L', 'PLUMPDATA', image])
+  await run('mkfs.ext4', ['-q', '-F', '-L', 'PLUMPDATA', '-d', files, image])
+}
+
+/** An ISO whose list names a package that only a partition PLUMPDATA has. */
+async function buildWithList(): Promise<string> {
+  const folder = variantFolder('data-partition')
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(join(folder, 'packages'), { recursive: true })
+  await writeFile(join(folder, 'packages/list'), 'data:tools.tar.gz\n')
+  return buildVariant('data-partition', YAML)
+}
+
+/** The folder of a partition with that package: a program, and another that is to be started. */
+async function makeFiles(folder: string): Promise<string> {
+  const files = join(folder, 'files')
+  await mkdir(join(files, 'packages'), { recursive: true })
+  await makePackage(join(files, 'packages'), 'tools.tar.gz', {
+    'usr/bin/tool': '#!/bin/sh\necho from the disk\n', 'etc/plump/start.d/marker': '#!/bin/sh\necho started > /run/marker\n',
+  })
+  await rm(join(files, 'packages/tools.tar.gz.tree'), { recursive: true })
+  return files
 }
 
 async function hostKey(node: LabNode): Promise<string> {
@@ -21,14 +50,16 @@ async function hostKey(node: LabNode): Promise<string> {
   return (await node.exec(`dropbearkey -y -f ${HOST_KEY} | grep ^ssh-`)).stdout
 }
 
-test('PLUMPDATA keeps /home, the ssh host key and the addresses of members over a power cut', async () => {
-  const iso = await buildVariant('ssh', 'ssh:\n  authorizedKeys:\n    - ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0K0C0K0C0K0C0K0C0K0C0K0C0K0C0K0C0K0C0K0C0K test\n')
+test('PLUMPDATA keeps /home, the ssh host key and the addresses of members over a power cut, and brings packages', async () => {
+  const iso = await buildWithList()
   await withLab({ nodes: 1, medium: 'kernel', iso }, async (lab) => {
     const image = join(lab.folder, 'data.img')
-    await makeDisk(image)
+    await makeDisk(image, await makeFiles(lab.folder))
     const node = await lab.add({ medium: 'kernel', iso, disk: image })
     await node.waitForStage('joined')
     expect((await node.exec('echo kept > /home/file && chmod 640 /home/file && mkdir /home/someone && chown 1000:1000 /home/someone && sync')).exitCode).toBe(0)
+    await until('the package of the disk is unpacked and its program started', 120, async () => (await node.exec('tool && cat /run/marker')).stdout === 'from the disk\nstarted\n')
+    expect(packageReportSchema.parse(JSON.parse((await node.exec('plump packages --json')).stdout))).toMatchObject([{ source: 'data:tools.tar.gz', state: 'unpacked', starts: ['marker'] }])
     const before = await hostKey(node)
     await until('Serf writes the members down', 60, async () => (await node.exec('grep -q ^alive /run/plump/data/plump/serf-snapshot')).exitCode === 0)
     await node.exec('sync')
@@ -40,6 +71,7 @@ test('PLUMPDATA keeps /home, the ssh host key and the addresses of members over 
     expect(await hostKey(node)).toBe(before)
     expect((await node.exec('stat -c %a /run/plump/data/plump')).stdout).toBe('700\n')
     // A node without such a partition has nothing there.
+    expect(packageReportSchema.parse(JSON.parse((await lab.node(1).exec('plump packages --json')).stdout))).toMatchObject([{ source: 'data:tools.tar.gz', state: 'missing' }])
     expect((await lab.node(1).exec('test -e /run/plump/data')).exitCode).not.toBe(0)
   })
 })
