@@ -18,6 +18,7 @@ import { startLinks } from './links/links.ts'
 import { openLog } from './log.ts'
 import { keyAnswers, submitClusterKey, waitForClusterKey } from './members/cluster-key.ts'
 import { startMembers } from './members/members.ts'
+import { startMigration } from './migration/migration.ts'
 import { startMesh } from './mesh/mesh.ts'
 import { meshKeys } from './mesh/mesh-key.ts'
 import { startMfs } from './mfs/mfs.ts'
@@ -55,7 +56,9 @@ function main(): void {
   api.serve(balance.answers)
   const admin = startAdmin(context, peers)
   api.serve(admin.answers)
-
+  const jobs = startJobs(context, peers)
+  const migration = startMigration(context, peers, jobs)
+  api.serve(migration.answers)
   const running: Capability[] = [
     startFirewall(context),
     startNics(context),
@@ -67,7 +70,8 @@ function main(): void {
     api,
     peers,
     balance,
-    startJobs(context, peers),
+    jobs,
+    migration,
     startPackagePrograms(context),
     startSsh(context),
     startClock(context),

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { balanceRequests, balanceResultSchemas } from './balance-api.ts'
 import { adminRequestSchemas, adminResultSchemas } from './admin-api.ts'
+import { migrationRequestSchemas, migrationResultSchemas } from './migration-api.ts'
 import { networkRequestSchemas, networkResultSchemas } from './network-api.ts'
 import { leaseSchema, memberSchema, nicReportSchema, nodeIdSchema, nodeStatusSchema } from './node-state.ts'
 
@@ -31,6 +32,7 @@ export const apiRequestSchema = z.discriminatedUnion('request', [
   ...networkRequestSchemas,
   ...balanceRequests,
   ...adminRequestSchemas,
+  ...migrationRequestSchemas,
 ])
 export type ApiRequest = z.output<typeof apiRequestSchema>
 export type ApiRequestName = ApiRequest['request']
@@ -46,6 +48,7 @@ export const apiResultSchemas = {
   ...networkResultSchemas,
   ...balanceResultSchemas,
   ...adminResultSchemas,
+  ...migrationResultSchemas,
 } as const satisfies Record<ApiRequestName, z.ZodType>
 export type ApiResults = { [Name in ApiRequestName]: z.output<(typeof apiResultSchemas)[Name]> }
 

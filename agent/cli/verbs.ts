@@ -4,6 +4,7 @@ import { job, logs, mps, mtop, wait } from './job.ts'
 import { key } from './key.ts'
 import { leases } from './leases.ts'
 import { log } from './log.ts'
+import { migrate } from './migrate.ts'
 import { mosmon } from './mosmon.ts'
 import { mosctl } from './mosctl.ts'
 import { net } from './net.ts'
@@ -21,7 +22,7 @@ import { version } from './version.ts'
 import { why } from './why.ts'
 
 const workVerbs: readonly Verb[] = [
-  run, runon, job, logs, wait, mps, mtop,
+  run, runon, job, logs, wait, migrate, mps, mtop,
   status, nodes, mosmon, mosctl, why, decisions, tune, nics, leases, net, netsetup, packages, log, support, key, showmap, version,
 ]
 
@@ -33,6 +34,6 @@ export const VERBS: readonly Verb[] = [...workVerbs, helpVerb(workVerbs)]
  * verb. A new name is one line here and one file beside this one.
  */
 export const SEED_NAMES: Readonly<Record<string, string>> = {
-  showmap: 'showmap', netsetup: 'netsetup', mosctl: 'mosctl', tune: 'tune', mosmon: 'mosmon', mon: 'mosmon', mosrun: 'run', mps: 'mps', mtop: 'mtop', runon: 'runon', runhome: 'run --home', nomig: 'run --nomig',
+  showmap: 'showmap', migrate: 'migrate', netsetup: 'netsetup', mosctl: 'mosctl', tune: 'tune', mosmon: 'mosmon', mon: 'mosmon', mosrun: 'run', mps: 'mps', mtop: 'mtop', runon: 'runon', runhome: 'run --home', nomig: 'run --nomig',
   cpujob: 'run --cpujob', iojob: 'run --iojob', nodecay: 'run --decay none', slowdecay: 'run --decay slow', fastdecay: 'run --decay fast',
 }

@@ -30,6 +30,7 @@ const LINKS: readonly { path: string; target: string }[] = [
   { path: 'usr/bin/tune', target: 'plump' },
   { path: 'usr/bin/mosmon', target: 'plump' },
   { path: 'usr/bin/mon', target: 'plump' },
+  { path: 'usr/bin/migrate', target: 'plump' },
   { path: 'usr/bin/netsetup', target: 'plump' },
   { path: 'usr/bin/mosctl', target: 'plump' },
   ...['mosrun', 'mps', 'mtop', 'runon', 'runhome', 'nomig', 'cpujob', 'iojob', 'nodecay', 'slowdecay', 'fastdecay'].map((name) => ({ path: `usr/bin/${name}`, target: 'plump' })),

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { copyStep } from '../../agent/migration/commit-machine.ts'
-import { firstLog, homeStep } from '../../agent/migration/epoch-log.ts'
+import { copyStep, type ToHome } from '../../agent/migration/commit-machine.ts'
+import { firstLog, homeStep, type HomeLog } from '../../agent/migration/epoch-log.ts'
 import { actionsOf, apply, firstWorld, key, settle, wrongAtRest, wrongNow, type Action, type World } from './commit-model.ts'
 
 const QUIET = { moves: 1, agentCrashes: 0, nodeCrashes: 0, suspicions: 0 }
@@ -85,4 +85,21 @@ test('a source in doubt does not resume until home has spoken', () => {
     expect(copy).toEqual(doubt)
     expect(effects.every((effect) => effect.do === 'send' && effect.to === 0)).toBe(true)
   }
+})
+
+describe('a target that lost its copy takes the move back', () => {
+  const moving = { ...firstLog(1), nextEpoch: 3, attempt: 7, move: { next: 2, to: 5 } }
+  const say = (log: HomeLog, from: number, message: ToHome): ReturnType<typeof homeStep> => homeStep(log, { type: 'message', from, message })
+
+  test('before the commit: the source goes on', () => {
+    const { log } = say(moving, 5, { type: 'withdraw', epoch: 2, next: 2 })
+    const unchanged = say(log, 5, { type: 'absent', epoch: 2 }).log
+    expect(say(unchanged, 1, { type: 'commit', epoch: 1, next: 2 })).toMatchObject({ log: { holder: 1, epoch: 1 }, effects: [{ do: 'send', to: 1, message: { type: 'aborted', next: 2 } }] })
+  })
+  test('after the commit: home knows that the job is lost', () => {
+    const { log } = say(moving, 1, { type: 'commit', epoch: 1, next: 2 })
+    const { log: held } = say(log, 5, { type: 'withdraw', epoch: 2, next: 2 })
+    expect(held).toMatchObject({ holder: 5, epoch: 2 })
+    expect(say(held, 5, { type: 'absent', epoch: 2 }).log.lost).toMatch(/node 5/)
+  })
 })

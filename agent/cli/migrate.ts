@@ -1,0 +1,24 @@
+import { follow } from './agent-client.ts'
+import { parseNode } from './run.ts'
+import { UsageError } from './usage-error.ts'
+import { jsonOption, type Verb } from './verb.ts'
+
+export const migrate: Verb = {
+  name: 'migrate',
+  usage: 'JOB NODE|home|best [--json]',
+  summary: 'move a job to another node while it runs',
+  details: 'Copies the memory of JOB to the node while the job goes on, freezes it for the rest, and lets it go on there. Run it on the node where the job runs or on its home. '
+    + '"home" moves it back, "best" picks another node. When it fails, the job goes on where it was.',
+  options: { json: jsonOption },
+  wordsLimit: 2,
+  async run({ options, words, print, socketPath }) {
+    const [job, target] = words
+    if (job === undefined || target === undefined) throw new UsageError('plump migrate needs a job and a node', 'plump migrate 0adc-1 home')
+    const to = target === 'home' || target === 'best' ? target : parseNode(target)
+    await follow(socketPath, 'migrate', { job, to }, (result) => {
+      if ('progress' in result) process.stderr.write(`${result.progress}\n`)
+      else if (options.json === true) print(JSON.stringify(result.report, null, 2))
+      else print(`job ${result.report.job} is on node ${result.report.to}: it stood for ${result.report.freezeMs} ms of ${result.report.totalMs} ms, ${result.report.bytes} bytes in ${result.report.rounds} rounds and the rest`)
+    })
+  },
+}

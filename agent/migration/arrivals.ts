@@ -1,0 +1,110 @@
+import type { Duplex } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { JobId } from '../../schema/job.ts'
+import { offerSchema } from '../../schema/migration.ts'
+import type { NodeId } from '../../schema/node-state.ts'
+import type { PeerHeader } from '../../schema/peer.ts'
+import { NodeError } from '../api/node-error.ts'
+import type { HeldJob } from '../jobs/held-job.ts'
+import type { Holder } from '../jobs/holder.ts'
+import type { ToCopy } from './commit-machine.ts'
+import type { Copies } from './copies.ts'
+import { ownCpu } from './cpu.ts'
+import { whyCpuDiffers } from './cpu-features.ts'
+import type { HomeLine } from './home-line.ts'
+import { dropImages, moveFolder } from './images.ts'
+import { makeRoom, receiveJob } from './target.ts'
+import type { Verdict } from './verdict.ts'
+import { MoveStream } from './wire.ts'
+
+/** criu's hook has read its verdict long before. */
+const VERDICT_KEPT_MS = 8_000
+
+/** Jobs that come to this node, one at a time. */
+export class Arrivals {
+  readonly #holder: Holder
+  readonly #copies: Copies
+  readonly #line: HomeLine
+  /** Jobs that stand here, stopped, by id: home's word may come before the source's. */
+  readonly #stopped = new Map<JobId, (message: ToCopy) => void>()
+  #coming: JobId | undefined
+
+  constructor(holder: Holder, copies: Copies, line: HomeLine) {
+    this.#holder = holder
+    this.#copies = copies
+    this.#line = line
+  }
+
+  /** Home's word about a job that stands here. */
+  hear(id: JobId, message: ToCopy): void {
+    this.#stopped.get(id)?.(message)
+  }
+
+  /** Answers an offer on the channel `migrate` and takes the job as far as it comes. */
+  async receive(stream: Duplex, source: NodeId, header: PeerHeader): Promise<void> {
+    const move = new MoveStream(stream)
+    const offer = offerSchema.safeParse(header)
+    const refuse = (error: unknown): void => {
+      const { code, message } = error instanceof NodeError ? error : { code: 'RECEIVE_FAILED', message: `node ${this.#line.self} could not take the job: ${String(error)}` }
+      move.answer({ is: 'failed', code, why: message.slice(0, 2_000) })
+      move.close()
+    }
+    if (!offer.success) return refuse(new NodeError('BAD_OFFER', 'the offer is none', 'boot all nodes from images of one version'))
+    const { id } = offer.data.record.job
+    if (this.#coming !== undefined) return refuse(new NodeError('BUSY', `job ${this.#coming} is coming here; one comes at a time`, 'try again in a moment'))
+    this.#coming = id
+    const folder = moveFolder(id, offer.data.next)
+    let job: HeldJob | undefined
+    try {
+      const lacks = whyCpuDiffers(offer.data.needs, await ownCpu())
+      if (lacks !== undefined) throw new NodeError('CANTMOVE', `cpu: ${lacks}`, 'try another node')
+      job = await makeRoom(this.#holder, offer.data, { self: this.#line.self, folder })
+      // Whatever is written down of the job is of an earlier stay: it is not here.
+      this.#copies.forget(id)
+      this.#copies.step(job.record.job, { type: 'message', from: source, message: { type: 'offer', next: offer.data.next } }, { at: 'none' })
+      move.answer({ is: 'welcome' })
+      const verdict = await receiveJob({ job, stream: move, source, self: this.#line.self, folder })
+      this.#copies.step(job.record.job, { type: 'stands' })
+      await this.#awaitVerdict(job, verdict, move, offer.data.next)
+    } catch (error) {
+      if (job) {
+        this.#copies.step(job.record.job, { type: 'restore-failed' })
+        job.disown()
+      }
+      refuse(error)
+    } finally {
+      dropImages(folder)
+      this.#coming = undefined
+    }
+  }
+
+  /** The job stands here, stopped. The source, or home, says whether it is ours; when both are silent home is asked. */
+  async #awaitVerdict(job: HeldJob, verdict: Verdict, move: MoveStream, next: number): Promise<void> {
+    const { record } = job
+    const { id, home } = record.job
+    let copy = this.#copies.get(id)
+    const take = (message: ToCopy): void => {
+      copy = this.#copies.step(record.job, { type: 'message', from: home, message })
+    }
+    this.#stopped.set(id, take)
+    move.answer({ is: 'restored' })
+    void move.nextOrder().then((order) => {
+      if (order?.do === 'take-over') take({ type: 'committed', next })
+      if (order?.do === 'discard') take({ type: 'discard', next })
+    }).catch(() => undefined)
+    for (let waits = 0; copy?.at === 'stopped'; waits++) {
+      await pause(10)
+      if (waits % 50 !== 49 || copy.at !== 'stopped') continue
+      for (const message of await this.#line.say(record.job, { type: 'ask', next }).catch(() => [])) take(message)
+      if (copy.at === 'stopped' && this.#line.isDead(home)) copy = this.#copies.step(record.job, { type: 'home-failed' })
+    }
+    this.#stopped.delete(id)
+    const ours = copy?.at === 'running'
+    if (ours) job.setLeaving(false)
+    verdict.say(ours ? 'go' : 'no')
+    if (ours) this.#holder.link(job)
+    else job.disown()
+    move.close()
+    setTimeout(() => verdict.close(), VERDICT_KEPT_MS)
+  }
+}

@@ -1,0 +1,149 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { PAGES_PORT, type MigrationReport } from '../../schema/migration.ts'
+import type { NodeId } from '../../schema/node-state.ts'
+import { NodeError } from '../api/node-error.ts'
+import type { HeldJob } from '../jobs/held-job.ts'
+import { keeperEnd, runningKeeper } from '../jobs/keeper.ts'
+import { nowMs } from '../os/clock.ts'
+import { readTextIfThere } from '../os/files.ts'
+import { finalDumpArguments, preDumpArguments, type DumpOptions, type HandedOver } from './criu-arguments.ts'
+import { parseDumpStats } from './criu-images.ts'
+import { decidePreCopy, type PreCopyDecision, type Round } from './precopy.ts'
+import { streamsToJson } from './streams-json.ts'
+import { openVerdict, startCriu } from './verdict.ts'
+import type { MoveStream } from './wire.ts'
+
+const FREEZE_BUDGET_MS = 500
+const FIXED_FREEZE_MS = 300
+const PAGE_BYTES = 4_096
+const RESTORE_LIMIT_MS = 120_000
+
+export interface SourceMove {
+  job: HeldJob
+  to: NodeId
+  /** Of the target in the mesh. */
+  address: string
+  /** Images and pipes of this move. */
+  folder: string
+  stream: MoveStream
+  /** Asks home for the commit until it has answered: the target has the job now, or it goes on here, or it is not this node's any more. */
+  commit(): Promise<'committed' | 'aborted' | 'gone'>
+  progress(text: string): void
+}
+
+/** Moves the job to a target that has said welcome. Gives what it took; throws NodeError when the job goes on here. */
+export async function moveToTarget(move: SourceMove): Promise<Pick<MigrationReport, 'rounds' | 'bytes' | 'freezeMs' | 'totalMs'>> {
+  const startMs = nowMs()
+  const { job, stream, folder } = move
+  const pid = job.initPid()
+  if (pid === undefined) throw new NodeError('JOB_ENDED', `job ${job.id} has ended`, 'see how with: plump job ls')
+  rmSync(folder, { recursive: true, force: true })
+  const rounds: Round[] = []
+  for (let decision: PreCopyDecision['go'] = 'another-round'; decision === 'another-round';) {
+    rounds.push(await preCopyRound(move, pid, rounds.length + 1))
+    const judged = decidePreCopy(rounds, { freezeBudgetMs: FREEZE_BUDGET_MS, fixedFreezeMs: FIXED_FREEZE_MS })
+    const last = rounds.at(-1)
+    move.progress(`round ${rounds.length}: ${last?.bytes ?? 0} bytes, ${judged.dirtyPages} pages dirty, freeze of about ${judged.estimatedFreezeMs} ms to expect`)
+    decision = judged.go
+  }
+  const final = await finalDump(move, pid, rounds.length + 1)
+  stream.close()
+  return { rounds: rounds.length, bytes: rounds.reduce((sum, { bytes }) => sum + bytes, final.bytes), freezeMs: final.freezeMs, totalMs: Math.round(nowMs() - startMs) }
+}
+
+async function preCopyRound(move: SourceMove, pid: number, round: number): Promise<Round> {
+  const startMs = nowMs()
+  const options = await prepareRound(move, pid, round)
+  const code = await startCriu(preDumpArguments(options), { move: move.folder }).ended
+  if (code !== 0) throw dumpFailed(options.folder)
+  const { pagesWritten } = parseDumpStats(readFileSync(`${options.folder}/stats-dump`))
+  return { pages: pagesWritten, bytes: pagesWritten * PAGE_BYTES, durationMs: Math.max(1, nowMs() - startMs) }
+}
+
+/** Makes the round's folder and has the target listen for its pages. */
+async function prepareRound(move: SourceMove, pid: number, round: number): Promise<DumpOptions> {
+  const folder = `${move.folder}/${round}`
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  move.stream.order({ do: 'receive', round })
+  await move.stream.expect('listening')
+  const terminals = handedOver(move.job).flatMap(({ key }) => (key.startsWith('tty') ? [key] : []))
+  return { pid, folder, ...(round === 1 ? {} : { parent: `../${round - 1}` }), pageServer: { address: move.address, port: PAGES_PORT }, terminals: [...new Set(terminals)] }
+}
+
+async function finalDump(move: SourceMove, pid: number, round: number): Promise<{ bytes: number; freezeMs: number }> {
+  const { job, stream } = move
+  const options = await prepareRound(move, pid, round)
+  const pipes = handedOver(job)
+  const verdict = await openVerdict(move.folder)
+  job.setLeaving(true)
+  const criu = startCriu(finalDumpArguments(options), { move: move.folder })
+  const startMs = nowMs()
+  let taken = false
+  let frozen: Awaited<ReturnType<HeldJob['stdio']['freeze']>> | undefined
+  try {
+    const first = await Promise.race([verdict.reached.then(() => 'dumped' as const), criu.ended])
+    if (first !== 'dumped') throw dumpFailed(options.folder)
+    // Should criu die now, its processes would run again by themselves; the freezer holds them until home has spoken.
+    setFrozen(job, true)
+    frozen = await job.stdio.freeze()
+    for (const name of readdirSync(options.folder)) {
+      if (name.endsWith('.img') && !/^page(?:s|map)-/.test(name)) await stream.sendFile(`${options.folder}/${name}`, name, statSync(`${options.folder}/${name}`).size)
+    }
+    stream.order({ do: 'restore', streams: streamsToJson(frozen), handedOver: pipes })
+    await withLimit(stream.expect('restored'), RESTORE_LIMIT_MS)
+    const said = await move.commit()
+    taken = said !== 'aborted'
+    if (!taken) throw new NodeError('MOVE_ABORTED', 'home did not let the job go', 'try again; plump log has the reason')
+    if (said === 'committed') stream.order({ do: 'take-over' })
+    const freezeMs = Math.round(nowMs() - startMs)
+    verdict.say('go')
+    await criu.ended
+    const { pagesWritten } = parseDumpStats(readFileSync(`${options.folder}/stats-dump`))
+    return { bytes: pagesWritten * PAGE_BYTES, freezeMs }
+  } finally {
+    if (!taken) {
+      if (!stream.isClosed) stream.order({ do: 'discard' })
+      setFrozen(job, false)
+      verdict.say('no')
+      await criu.ended
+      if (frozen) job.stdio.thaw(frozen)
+      job.setLeaving(false)
+    }
+    verdict.close()
+  }
+}
+
+/** What of the job's descriptors the node holds the other ends of, as criu names them. The keeper may have closed its ends; init has its own for ever. */
+function handedOver(job: HeldJob): HandedOver[] {
+  const init = job.initPid()
+  const keeper = runningKeeper(job.folder)
+  if (init === undefined || keeper === undefined) throw new NodeError('JOB_ENDED', `job ${job.id} has ended`, 'see how with: plump job ls')
+  const stderr = keeperEnd(keeper, 'stderr')
+  const streams: HandedOver[] = [...(existsSync(stderr) ? [{ descriptor: 3, key: readlinkSync(stderr) }] : []), { descriptor: 4, key: readlinkSync(`/proc/${init}/fd/2`) }]
+  if (job.record.spec.stdio === 'pipes') return [0, 1].map((descriptor) => ({ descriptor, key: readlinkSync(`/proc/${init}/fd/${descriptor}`) })).concat(streams)
+  const { rdev, dev } = statSync(`/proc/${init}/fd/0`)
+  return [{ descriptor: 0, key: `tty[${rdev.toString(16)}:${dev.toString(16)}]` }, ...streams]
+}
+
+function setFrozen(job: HeldJob, frozen: boolean): void {
+  writeFileSync(`${job.cgroup}/cgroup.freeze`, frozen ? '1' : '0')
+}
+
+/** The last error in criu's own words. */
+function dumpFailed(folder: string): NodeError {
+  const log = readTextIfThere(`${folder}/criu.log`) ?? ''
+  const errors = log.split('\n').filter((line) => line.includes('Error'))
+  return new NodeError('CANTMOVE', `it cannot be dumped: ${(errors[0] ?? 'no reason given').replace(/^\S+ Error /, '')}`, 'the job goes on here; see docs/guide/jobs.md for what cannot move')
+}
+
+async function withLimit<T>(promise: Promise<T>, limitMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new NodeError('TARGET_SILENT', `the target did not restore the job within ${limitMs / 1000} s`, 'the job goes on here; try another node')), limitMs)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

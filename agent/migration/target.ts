@@ -1,0 +1,138 @@
+import { createWriteStream, mkdirSync, rmSync } from 'node:fs'
+import { freemem } from 'node:os'
+import { createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+import { meshAddress, nodeOfMeshAddress } from '../../schema/mesh-address.ts'
+import { PAGES_PORT, type Offer, type SourceOrder } from '../../schema/migration.ts'
+import type { NodeId } from '../../schema/node-state.ts'
+import { NodeError } from '../api/node-error.ts'
+import { makeCgroup, processesIn } from '../jobs/cgroups.ts'
+import type { HeldJob } from '../jobs/held-job.ts'
+import type { Holder } from '../jobs/holder.ts'
+import { keeperCommand } from '../jobs/start-command.ts'
+import { readTextIfThere } from '../os/files.ts'
+import { pageServerArguments, restoreArguments } from './criu-arguments.ts'
+import { streamsFromJson } from './streams-json.ts'
+import { openVerdict, startCriu, type Criu, type Verdict } from './verdict.ts'
+import type { MoveStream } from './wire.ts'
+
+const PAGES_LIMIT_MS = 30_000
+const RESTORE_POLL_MS = 20
+/** Pages lie in the images and again in the processes until the images are dropped. */
+const MEMORY_FACTOR = 2
+
+/** A job that comes here. */
+export interface Arrival {
+  job: HeldJob
+  stream: MoveStream
+  source: NodeId
+  self: NodeId
+  folder: string
+}
+
+/** Makes the place for a job. Throws NodeError: what this node lacks for it. */
+export async function makeRoom(holder: Holder, offer: Offer, places: { self: NodeId; folder: string }): Promise<HeldJob> {
+  if (freemem() < offer.memoryBytes * MEMORY_FACTOR) throw new NodeError('CANTMOVE', `memory: node ${places.self} has ${freemem()} bytes free, the job needs ${offer.memoryBytes * MEMORY_FACTOR} while it comes`, 'try another node')
+  const { job, spec } = offer.record
+  const held = await holder.prepare({ job: { ...job, node: places.self, epoch: offer.next }, spec })
+  // Until the job has been taken over, the end of what stands here is not its end.
+  held.setLeaving(true)
+  makeCgroup(held.cgroup, spec.limits)
+  rmSync(places.folder, { recursive: true, force: true })
+  mkdirSync(places.folder, { recursive: true, mode: 0o700 })
+  return held
+}
+
+/** Takes pages and images until the job stands here, stopped at criu's point of no return. Throws when it does not come to that. */
+export async function receiveJob(arrival: Arrival): Promise<Verdict> {
+  const { stream, folder } = arrival
+  let pages: { criu: Promise<Criu>; server: Server } | undefined
+  let round = 0
+  const settlePages = async (): Promise<void> => {
+    if (!pages) return
+    const code = await (await pages.criu).ended
+    pages.server.close()
+    pages = undefined
+    if (code !== 0) throw new NodeError('PAGES_LOST', `the pages of round ${round} did not arrive whole`, 'the job goes on where it was; try again')
+  }
+  try {
+    for (let order = await stream.nextOrder(); order; order = await stream.nextOrder()) {
+      await (order.do === 'file' ? Promise.resolve() : settlePages())
+      if (order.do === 'receive') {
+        round = order.round
+        pages = await receivePages(arrival, round)
+        stream.answer({ is: 'listening' })
+      } else if (order.do === 'file') await receiveFile(stream, `${folder}/${round}/${order.name}`, order.bytes)
+      else if (order.do === 'restore') return await restore(arrival, order, `${folder}/${round}`)
+      else break
+    }
+    throw new NodeError('MOVE_GIVEN_UP', 'the source gave the move up', 'the job goes on where it was')
+  } finally {
+    pages?.server.close()
+  }
+}
+
+/** Listens for the source's CRIU, and hands its connection to a page server. Nobody reads from the connection before. */
+async function receivePages({ source, self, folder }: Arrival, round: number): Promise<{ criu: Promise<Criu>; server: Server }> {
+  const into = `${folder}/${round}`
+  mkdirSync(into, { mode: 0o700 })
+  const server = createServer({ pauseOnConnect: true })
+  const criu = new Promise<Criu>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new NodeError('PAGES_LOST', 'the source sent no pages', 'try again')), PAGES_LIMIT_MS)
+    server.on('connection', (socket: Socket) => {
+      if (nodeOfMeshAddress(socket.remoteAddress ?? '') !== source) return void socket.destroy()
+      clearTimeout(timer)
+      socket.on('error', () => socket.destroy())
+      const started = startCriu(pageServerArguments({ folder: into, ...(round === 1 ? {} : { parent: `../${round - 1}` }) }), { move: folder, stdin: socket })
+      void started.ended.finally(() => socket.destroy())
+      resolve(started)
+    })
+  })
+  criu.catch(() => undefined)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(PAGES_PORT, meshAddress(self), resolve)
+  })
+  return { criu, server }
+}
+
+async function receiveFile(stream: MoveStream, path: string, bytes: number): Promise<void> {
+  const file = createWriteStream(path, { mode: 0o600 })
+  for (let left = bytes; left > 0;) {
+    const piece = await stream.nextBytes()
+    if (!piece || piece.length > left) throw new RangeError(`${path} did not arrive whole`)
+    left -= piece.length
+    if (!file.write(piece)) await new Promise<void>((resolve) => file.once('drain', () => resolve()))
+  }
+  await new Promise<void>((resolve) => file.end(() => resolve()))
+}
+
+async function restore(arrival: Arrival, { streams, handedOver }: Extract<SourceOrder, { do: 'restore' }>, folder: string): Promise<Verdict> {
+  const { job } = arrival
+  const verdict = await openVerdict(arrival.folder)
+  // On a terminal, criu's 0 is the new one; the pipes keep their numbers.
+  const program = ['/usr/lib/plump/job-restore', job.cgroup, `${job.folder}/root`, job.homeRoot, arrival.folder, ...restoreArguments({ folder, handedOver })]
+  await job.startWith(keeperCommand(job.folder, job.record.spec.stdio, program), { from: 'node', ...streamsFromJson(streams) })
+  const failed = failureOf(job, folder)
+  const first = await Promise.race([verdict.reached.then(() => undefined), failed.reason])
+  failed.stop()
+  if (first === undefined) return verdict
+  verdict.close()
+  throw new NodeError('RESTORE_FAILED', `node ${arrival.self} cannot restore it: ${first}`, 'the job goes on where it was; try another node')
+}
+
+/** Notices that criu gave up; it runs below the keeper, so nobody is told. */
+function failureOf(job: HeldJob, folder: string): { reason: Promise<string>; stop(): void } {
+  let stopped = false
+  const watch = async (): Promise<string> => {
+    for (let seen = false; !stopped;) {
+      const alive = processesIn(job.cgroup).length > 0
+      const log = readTextIfThere(`${folder}/restore.log`) ?? ''
+      if (log.includes('Restoring FAILED') || (seen && !alive)) return /Error (.*)/.exec(log)?.[1] ?? 'no reason given'
+      seen ||= alive
+      await pause(RESTORE_POLL_MS)
+    }
+    return ''
+  }
+  return { reason: watch(), stop: () => { stopped = true } }
+}

@@ -1,0 +1,70 @@
+import { spawn } from 'node:child_process'
+import { closeSync, constants, existsSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+import { run } from '../os/run.ts'
+
+/** The hook reads its verdict within this time. */
+const RELEASE_MS = 2_000
+
+/** The agent's end of rootfs-overlay/usr/lib/plump/criu-hook. */
+export interface Verdict {
+  /** Resolves when criu stands at the point of no return. */
+  reached: Promise<void>
+  /** Lets criu go on. May be said again. */
+  say(verdict: 'go' | 'no'): void
+  close(): void
+}
+
+/** Makes the two pipes in the folder of a move. Both are held open here, so neither side ever waits for the other to open. */
+export async function openVerdict(folder: string): Promise<Verdict> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const [reachedPath, verdictPath] = [`${folder}/reached`, `${folder}/verdict`]
+  for (const path of [reachedPath, verdictPath]) rmSync(path, { force: true })
+  await run('mkfifo', ['-m', '600', reachedPath, verdictPath])
+  const socket = new Socket({ fd: openSync(reachedPath, constants.O_RDWR | constants.O_NONBLOCK), readable: true, writable: false })
+  const verdictPipe = openSync(verdictPath, constants.O_RDWR | constants.O_NONBLOCK)
+  let open = true
+  const reached = new Promise<void>((resolve) => socket.once('data', () => resolve()))
+  socket.on('error', () => socket.destroy())
+  return {
+    reached,
+    say(verdict) {
+      if (open) writeSync(verdictPipe, `${verdict}\n`)
+    },
+    close() {
+      if (!open) return
+      open = false
+      socket.destroy()
+      closeSync(verdictPipe)
+    },
+  }
+}
+
+/**
+ * For a criu that an agent before this one left waiting: opens its pipes, so that nobody waits for the other to open, and tells it. Does nothing when
+ * there are none.
+ */
+export async function releaseCriu(folder: string, verdict: 'go' | 'no'): Promise<void> {
+  if (!existsSync(`${folder}/reached`) || !existsSync(`${folder}/verdict`)) return
+  const pipes = ['reached', 'verdict'].map((name) => openSync(`${folder}/${name}`, constants.O_RDWR | constants.O_NONBLOCK))
+  writeSync(pipes.at(-1) ?? -1, `${verdict}\n`)
+  await pause(RELEASE_MS)
+  for (const pipe of pipes) closeSync(pipe)
+}
+
+export interface Criu {
+  pid: number | undefined
+  /** Exit code; undefined when a signal ended it. */
+  ended: Promise<number | undefined>
+}
+
+/** Starts criu in the background; `stdin` is a descriptor it is to have as 0 (the connection of a page server). It is never killed. */
+export function startCriu(args: readonly string[], options: { move: string; stdin?: Socket }): Criu {
+  const child = spawn('/usr/sbin/criu', args, { cwd: '/', detached: true, env: { PATH: '/usr/sbin:/usr/bin', PLUMP_MOVE: options.move }, stdio: [options.stdin ?? 'ignore', 'ignore', 'ignore'] })
+  const ended = new Promise<number | undefined>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', (code) => resolve(code ?? undefined))
+  })
+  return { pid: child.pid, ended }
+}

@@ -1,0 +1,81 @@
+import * as z from 'zod'
+import { cpuFeaturesSchema } from './cpu-features.ts'
+import { jobIdSchema, jobSchema, jobSpecSchema } from './job.ts'
+import { nodeIdSchema } from './node-state.ts'
+
+/** What agents say to each other while a job moves. */
+
+/** TCP on the mesh: pages go straight from the source's CRIU to the target's page server. */
+export const PAGES_PORT = 4661
+
+const epochSchema = z.int().min(1).max(2 ** 31)
+
+/** The call `migrate-home`: to the job's home (agent/migration/commit-machine.ts ToHome). */
+export const toHomeSchema = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('begin'), epoch: epochSchema, to: nodeIdSchema, attempt: z.int().min(0) }),
+  z.strictObject({ type: z.literal('commit'), epoch: epochSchema, next: epochSchema }),
+  z.strictObject({ type: z.literal('withdraw'), epoch: epochSchema, next: epochSchema }),
+  z.strictObject({ type: z.literal('hold'), epoch: epochSchema }),
+  z.strictObject({ type: z.literal('absent'), epoch: epochSchema }),
+  z.strictObject({ type: z.literal('ask'), next: epochSchema }),
+])
+export const homeCallSchema = z.strictObject({ job: jobIdSchema, message: toHomeSchema })
+
+/** Home's answer to the caller, and what it pushes by the call `migrate-copy`. */
+export const fromHomeSchema = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('granted'), epoch: epochSchema, next: epochSchema, attempt: z.int() }),
+  z.strictObject({ type: z.literal('refused'), epoch: epochSchema, attempt: z.int() }),
+  z.strictObject({ type: z.literal('withdrawn'), next: epochSchema }),
+  z.strictObject({ type: z.literal('committed'), next: epochSchema }),
+  z.strictObject({ type: z.literal('aborted'), next: epochSchema }),
+  z.strictObject({ type: z.literal('check'), epoch: epochSchema }),
+  z.strictObject({ type: z.literal('stale'), epoch: epochSchema }),
+])
+export const homeAnswerSchema = z.strictObject({ messages: z.array(fromHomeSchema).max(4) })
+export const copyCallSchema = z.strictObject({ job: jobIdSchema, message: fromHomeSchema })
+
+/** The call `migrate-order`: home asks the node that holds a job to move it. */
+export const orderSchema = z.strictObject({ job: jobIdSchema, to: nodeIdSchema })
+
+/** Header of the channel `migrate`, from source to target: may this job come? */
+export const offerSchema = z.looseObject({
+  next: epochSchema,
+  record: z.strictObject({ job: jobSchema, spec: jobSpecSchema }),
+  needs: cpuFeaturesSchema,
+  memoryBytes: z.int().min(0),
+})
+export type Offer = z.output<typeof offerSchema>
+
+const outputSchema = z.strictObject({ offset: z.int().min(0), unacknowledged: z.base64().max(2 ** 21), gone: z.boolean() })
+/** Where the job's streams stand; bytes as base64. */
+export const streamsSchema = z.strictObject({
+  stdin: z.strictObject({ offset: z.int().min(0), unread: z.base64().max(2 ** 21), ended: z.boolean() }),
+  stdout: outputSchema,
+  stderr: outputSchema,
+})
+
+/** Orders of the source, one frame each. */
+export const sourceOrderSchema = z.discriminatedUnion('do', [
+  /** Receive pages of this round; the round before is its parent. */
+  z.strictObject({ do: z.literal('receive'), round: z.int().min(1).max(64) }),
+  z.strictObject({ do: z.literal('file'), name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.img$/), bytes: z.int().min(0).max(256 * 1024 * 1024) }),
+  z.strictObject({ do: z.literal('restore'), streams: streamsSchema, handedOver: z.array(z.strictObject({ descriptor: z.int().min(0).max(9), key: z.string().regex(/^(?:pipe|tty):?\[[0-9a-f:]+\]$/) })).max(8) }),
+  z.strictObject({ do: z.literal('take-over') }),
+  z.strictObject({ do: z.literal('discard') }),
+])
+export type SourceOrder = z.output<typeof sourceOrderSchema>
+
+/** Answers of the target, one frame each, in the order of the orders that have one. */
+export const targetAnswerSchema = z.discriminatedUnion('is', [
+  z.strictObject({ is: z.literal('welcome') }),
+  z.strictObject({ is: z.literal('listening') }),
+  z.strictObject({ is: z.literal('restored') }),
+  z.strictObject({ is: z.literal('failed'), code: z.string().max(64), why: z.string().max(2_000) }),
+])
+export type TargetAnswer = z.output<typeof targetAnswerSchema>
+
+export const migrationReportSchema = z.strictObject({
+  job: jobIdSchema, from: nodeIdSchema, to: nodeIdSchema,
+  rounds: z.int(), bytes: z.int(), freezeMs: z.int(), totalMs: z.int(), why: z.string(),
+})
+export type MigrationReport = z.output<typeof migrationReportSchema>

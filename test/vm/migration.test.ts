@@ -1,0 +1,100 @@
+import { expect, test } from 'vitest'
+import * as z from 'zod'
+import type { Lab } from '../../builder/lab/lab.ts'
+import type { LabNode } from '../../builder/lab/lab-node.ts'
+import { jobSchema, type Job } from '../../schema/job.ts'
+import { migrationReportSchema } from '../../schema/migration.ts'
+import { until } from './support/until.ts'
+import { members, withLab } from './support/with-lab.ts'
+
+const LOAD_LIMIT_SECONDS = 60
+const STEP_LIMIT_SECONDS = 120
+const MOVES = 4
+/** Writes numbered lines as fast as it can count to 10,000 between them, until it sees the file; the last line says how many there were. */
+const COUNTER = `BEGIN {
+  while ((getline line < "/tmp/enough") < 0) {
+    print ++written; fflush()
+    for (i = 0; i < 10000; i++) sum += i
+  }
+  print "end " written
+}`
+
+test('a job moves there and back while it writes and loses no line; a move to nowhere is refused and the job goes on; an agent that starts anew gives an unfinished move up', async () => {
+  await withLab({ nodes: 2, medium: 'kernel' }, async (lab) => {
+    await Promise.all(lab.nodes.map((node) => node.waitForStage('joined')))
+    const [home, guest] = [lab.node(1), lab.node(2)]
+    const [homeId, guestId] = [await idOf(home), await idOf(guest)]
+    await until('each sees the files of the other', LOAD_LIMIT_SECONDS, async () => (await home.exec(`ls /mfs/${guestId}/usr`)).exitCode === 0 && (await guest.exec(`ls /mfs/${homeId}/usr`)).exitCode === 0)
+    const id = (await said(home, `mosrun -b awk '${COUNTER}'`)).trim()
+    await linesBeyond(home, id, 0)
+
+    await refusedMove(lab, id, [homeId, guestId])
+    for (let move = 1; move <= MOVES; move++) {
+      const [from, to] = move % 2 === 1 ? [home, guestId] : [guest, homeId]
+      const before = await lines(home, id)
+      const report = migrationReportSchema.parse(JSON.parse(await said(from, `plump migrate ${id} ${move === 2 ? 'home' : to} --json`)))
+      expect(report).toMatchObject({ job: id, to })
+      expect(await shown(home, id)).toMatchObject({ node: to, state: 'running', migrations: move })
+      await linesBeyond(home, id, before)
+      for (const node of lab.nodes) expect((await node.exec('find /run/plump/moves -name "pages-*"')).stdout).toBe('')
+    }
+
+    await said(home, `touch /tmp/enough`)
+    expect((await home.exec(`plump wait ${id}`, { limitSeconds: STEP_LIMIT_SECONDS })).exitCode).toBe(0)
+    const output = (await said(home, `plump logs ${id}`)).trimEnd().split('\n')
+    const written = output.length - 1
+    expect(output).toEqual([...Array.from({ length: written }, (_, index) => String(index + 1)), `end ${written}`])
+
+    await agentEndsDuringMove(lab, guestId)
+  })
+})
+
+/** The agent of the source ends while it copies, and starts anew: the job goes on here, nothing of it is left there, and it can be moved then. */
+async function agentEndsDuringMove(lab: Lab, guestId: number): Promise<void> {
+  const [home, guest] = [lab.node(1), lab.node(2)]
+  await said(home, 'rm /tmp/enough')
+  const id = (await said(home, `mosrun -b awk '${COUNTER}'`)).trim()
+  await linesBeyond(home, id, 0)
+  await home.exec(`plump migrate ${id} ${guestId} >/dev/null 2>&1 & until grep moving /run/plump/jobs/${id}/copy.json; do sleep 0.02; done; kill -KILL $(pidof node)`, { limitSeconds: STEP_LIMIT_SECONDS })
+  await until('the agent has given the move up', STEP_LIMIT_SECONDS, async () => (await home.exec(`grep running /run/plump/jobs/${id}/copy.json && plump job show ${id}`)).exitCode === 0)
+  expect(await shown(home, id)).toMatchObject({ state: 'running', migrations: 0 })
+  await linesBeyond(home, id, await lines(home, id))
+  await until('the target has dropped its copy', STEP_LIMIT_SECONDS, async () => (await guest.exec(`[ -e /sys/fs/cgroup/plump/guests/${id} ]`)).exitCode !== 0)
+  await until('the mesh has the guest again', STEP_LIMIT_SECONDS, async () => (await members(home)).some((member) => member.id === guestId && member.state === 'alive'))
+  await said(home, `plump migrate ${id} ${guestId}`)
+  expect(await shown(home, id)).toMatchObject({ node: guestId, state: 'running', migrations: 1 })
+}
+
+/** A node that does not exist. */
+async function refusedMove(lab: Lab, id: string, taken: readonly number[]): Promise<void> {
+  const home = lab.node(1)
+  const nobody = [77, 78, 79].find((each) => !taken.includes(each)) ?? 0
+  const before = await lines(home, id)
+  const refused = await home.exec(`plump migrate ${id} ${nobody}`, { limitSeconds: STEP_LIMIT_SECONDS })
+  expect(refused.exitCode).not.toBe(0)
+  expect(refused.stderr).toMatch(new RegExp(`node ${nobody} [^]*fix: `))
+  expect(await shown(home, id)).toMatchObject({ state: 'running', migrations: 0 })
+  await linesBeyond(home, id, before)
+}
+
+async function linesBeyond(home: LabNode, id: string, count: number): Promise<void> {
+  await until(`job ${id} writes on beyond line ${count}`, STEP_LIMIT_SECONDS, async () => (await lines(home, id)) > count)
+}
+
+async function lines(home: LabNode, id: string): Promise<number> {
+  return Number(await said(home, `plump logs ${id} | wc -l`))
+}
+
+async function shown(home: LabNode, id: string): Promise<Job> {
+  return jobSchema.parse(JSON.parse(await said(home, `plump job show ${id} --json`)))
+}
+
+async function idOf(node: LabNode): Promise<number> {
+  return z.int().parse((await members(node)).find(({ self }) => self)?.id)
+}
+
+async function said(node: LabNode, command: string): Promise<string> {
+  const { stdout, stderr, exitCode } = await node.exec(command, { limitSeconds: STEP_LIMIT_SECONDS })
+  if (exitCode !== 0) throw new Error(`${command} on node ${node.number}: exit ${exitCode}: ${stderr}`)
+  return stdout
+}
