@@ -21,7 +21,7 @@ export interface ChangedIso {
 }
 
 /** Files that say which image they belong to. */
-const NAMES_IMAGE = /^(boot\/grub\/.*\.cfg|plump\/(?!base-id$|manifest$|cluster\.key$).*|\.disk\/.*)$/
+const NAMES_IMAGE = /^(boot\/(grub|netboot)\/.*\.(cfg|ipxe)|plump\/(?!base-id$|manifest$|cluster\.key$).*|\.disk\/.*)$/
 
 /**
  * Puts a package into a finished ISO and its list: what comes out is, byte for byte, the ISO that a build with the package would have made,
