@@ -22,7 +22,7 @@ const LEFT_OUT: readonly { path: RegExp; why: string }[] = [
 
 /** Packages of many programs of which a node needs these only; for the others busybox has its own. */
 const KEPT_ALONE: Readonly<Record<string, readonly string[]>> = {
-  'util-linux': ['usr/bin/setpriv'],
+  'util-linux': ['usr/bin/setpriv', 'usr/bin/flock'],
   'bsdutils': ['usr/bin/script'],
   // util-linux insists on them in its own version; only programs that are left out use them.
   'liblastlog2-2': [],
@@ -32,7 +32,7 @@ const KEPT_ALONE: Readonly<Record<string, readonly string[]>> = {
 /** Why a path of a package is left out of the root, undefined for one that stays. */
 export function whyLeftOut(path: string, packageName?: string): string | undefined {
   const kept = packageName === undefined ? undefined : KEPT_ALONE[packageName]
-  if (kept !== undefined && !kept.includes(path)) return 'a node needs one program of this package'
+  if (kept !== undefined && !kept.includes(path)) return 'a node needs other programs of this package'
   return LEFT_OUT.find((rule) => rule.path.test(path))?.why
 }
 
