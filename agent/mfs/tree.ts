@@ -15,7 +15,7 @@ export type Entry =
   | { kind: 'self'; id: NodeId }
   | { kind: 'link'; target: string; number: number }
 
-/** Names that every process may use, and where they lead. Those below /var/lib/plump/mfs differ from job to job, see job-view.ts. */
+/** Names that every process may use, and where they lead. Those below /var/lib/plump/mfs lead to this node until a job has names of its own there. */
 const LINKS: readonly { name: string; target: string }[] = [
   // A job's root is its home node's root, wherever it runs.
   { name: 'home', target: '/' },
