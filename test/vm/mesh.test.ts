@@ -58,7 +58,8 @@ async function locks(one: LabNode, two: LabNode, id: number): Promise<void> {
   await two.exec('touch /root/locked')
   // Open for writing: NFS has an exclusive lock only on what may be written.
   const opened = `exec 9<> /mfs/${id}/root/locked`
-  const isHeldAtHome = (): Promise<boolean> => works(two, "grep -q 'POSIX .* WRITE' /proc/locks")
+  // Opening it there ends node 1's delegation of the file, under which node 1 may keep its locks to itself.
+  const isHeldAtHome = (): Promise<boolean> => works(two, "exec 9<> /root/locked; grep -q 'POSIX .* WRITE' /proc/locks")
   expect(await isHeldAtHome()).toBe(false)
   await one.exec(`(${opened}; flock 9; touch /run/held; while [ ! -e /run/let-go ]; do usleep 100000; done) > /dev/null 2>&1 &`)
   await until('node 1 holds the lock', 30, () => works(one, 'test -e /run/held'))
