@@ -48,9 +48,9 @@ async function outlivesAgent(home: LabNode): Promise<void> {
   expect((await run(home, `plump logs ${job}`)).stdout).toBe(Array.from({ length: LINES }, (_, index) => `${index + 1}\n`).join(''))
 }
 
-/** A job runs as its user, and nobody else may touch it. */
+/** A job runs as its user, and nobody else may touch it. The shell of `exec` has a setpriv of its own, hence the path. */
 async function keepsUser(home: LabNode): Promise<void> {
-  const as = (user: number, command: string): string => `setpriv --reuid ${user} --regid ${user} --clear-groups sh -c '${command}'`
+  const as = (user: number, command: string): string => `/usr/bin/setpriv --reuid ${user} --regid ${user} --clear-groups sh -c '${command}'`
   const seen = await run(home, as(1000, 'umask 027; cd /tmp; MARK=yes mosrun sh -c "id -u; umask; pwd; echo \\$MARK"'))
   expect(seen.stdout).toBe('1000\n0027\n/tmp\nyes\n')
   const job = (await run(home, as(1000, 'cd /tmp; mosrun -b sleep 1000'))).stdout.trim()
