@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { downloadPath } from '../../builder/debian/download.ts'
+import { fileSha256 } from '../../builder/pipeline/tree-digest.ts'
 import { buildEventSchema, type BuildEvent } from '../../schema/build-event.ts'
 import { copyCheckout } from '../../builder/bench/checkout-copy.ts'
 import { run } from '../../builder/os/run.ts'
@@ -55,17 +57,19 @@ test('a damaged cache entry is noticed by its hash and made again', async () => 
 })
 
 test('a damaged download is noticed by its hash and fetched again', async () => {
-  const debs = join(downloads, 'plump/debs')
-  const [shard = ''] = await readdir(debs)
-  const [deb = ''] = await readdir(join(debs, shard))
+  // One that this build uses: the user's downloads may hold others, too.
+  const results = join(checkout, '.cache/steps/fetch-packages')
+  const [entry = ''] = await readdir(results)
+  const sha256 = await fileSha256(join(results, entry, 'out/debs/serf.deb'))
+  const deb = downloadPath(join(downloads, 'plump/debs'), { sha256 })
   // A new file in place of the hard link, so that the user's own download stays whole.
-  await rm(join(debs, shard, deb))
-  await writeFile(join(debs, shard, deb), 'not a package')
-  await rm(join(checkout, '.cache/steps/fetch-packages'), { recursive: true })
+  await rm(deb)
+  await writeFile(deb, 'not a package')
+  await rm(results, { recursive: true })
   const { code, events } = await build()
   expect(code).toBe(0)
   expect(events.filter((event) => event.type === 'warning' && event.step === 'fetch-packages')).toHaveLength(1)
-  expect((await stat(join(debs, shard, deb))).size).toBeGreaterThan(1000)
+  expect((await stat(deb)).size).toBeGreaterThan(1000)
 })
 
 function startBuild(): { child: ReturnType<typeof spawn>; events: AsyncIterable<BuildEvent> } {
