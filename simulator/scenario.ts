@@ -42,6 +42,8 @@ const CALM = { network: { loss: 0, delayMs: 5, transferKiBps: 100_000 }, clockDr
 export const SCENARIOS: Readonly<Record<string, Omit<Scenario, 'name'>>> = {
   /** Users at every node, mixed machines. */
   everyday: { nodes: 10, seconds: 3_600, workload: WORKLOAD, ...MIXED, ...CALM },
+  /** As everyday with memory for all: what is compared is CPUs alone, since no policy lets a node swap. */
+  roomy: { nodes: 10, seconds: 3_600, workload: WORKLOAD, ...MIXED, memoriesMiB: [65_536], ...CALM },
   /** A tenth of the nodes is where everybody logs in. */
   headnodes: { nodes: 100, seconds: 3_600, workload: { ...WORKLOAD, homeShare: 0.1 }, ...MIXED, ...CALM },
   /** The seed's own trial: equal nodes, CPU jobs in batches. */

