@@ -1,11 +1,9 @@
 import * as z from 'zod'
-import { seededRandom } from '../agent/balance/random.ts'
 import { perfectSharing } from './bound.ts'
 import { reportSchema } from './metrics.ts'
 import { ClusterRun, POLICIES } from './run.ts'
 import type { Policy } from './run.ts'
 import type { Scenario } from './scenario.ts'
-import { drawArrivals } from './workload.ts'
 
 /** What `./plump sim --json` prints: one scenario under several policies, with the same machines and jobs. */
 export const comparisonSchema = z.object({
@@ -36,9 +34,6 @@ export function compare(scenario: Scenario, policies: readonly Policy[], seed: n
 }
 
 function boundOf(scenario: Scenario, seed: number): Comparison['bound'] {
-  const { nodes } = new ClusterRun(scenario, 'none', seed)
-  const capacity = nodes.reduce((sum, node) => sum + node.cpus * node.speed / 10_000, 0)
-  const untilMs = scenario.seconds * 1_000
-  const arrivals = drawArrivals(scenario.workload, capacity, untilMs, seededRandom(seed ^ 0x5eed))
-  return perfectSharing(arrivals, capacity, Math.max(...scenario.speeds) / 10_000, untilMs)
+  const cluster = new ClusterRun(scenario, 'none', seed)
+  return perfectSharing(cluster.arrivals(), cluster.capacity, Math.max(...scenario.speeds) / 10_000, scenario.seconds * 1_000)
 }

@@ -91,14 +91,14 @@ export class Metrics {
       // A job that has just come says nothing yet.
       if (done > 0.5) slowdowns.push((nowMs - job.bornMs) / 1_000 / done)
     }
-    slowdowns.sort((a, b) => a - b)
+    const sorted = Float64Array.from(slowdowns).sort()
     return {
       jobs: this.#started,
       finished: this.#finished.length,
       startedAwayShare: ratio(this.#startedAway, this.#started),
       lost: this.#lost,
-      averageSlowdown: average(slowdowns),
-      slowdown95: slowdowns[Math.floor(slowdowns.length * 0.95)] ?? 0,
+      averageSlowdown: average(sorted),
+      slowdown95: sorted[Math.floor(sorted.length * 0.95)] ?? 0,
       movesPerJob: ratio(this.#moved, this.#started),
       refusedShare: ratio(this.#asked - this.#moved, this.#asked),
       returnShare: ratio(this.#returned, this.#moved),
@@ -128,8 +128,10 @@ export function imbalanceOf(nodes: readonly SimNode[]): number {
   return capacity === 0 ? 0 : Math.min(idle, waiting) / capacity
 }
 
-function average(values: readonly number[]): number {
-  return ratio(values.reduce((sum, value) => sum + value, 0), values.length)
+function average(values: ArrayLike<number>): number {
+  let sum = 0
+  for (let index = 0; index < values.length; index++) sum += values[index] as number
+  return ratio(sum, values.length)
 }
 
 function ratio(part: number, whole: number): number {

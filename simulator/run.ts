@@ -42,11 +42,15 @@ export class ClusterRun {
   readonly random: () => number
   readonly moves: Moves
   nowMs = 0
+  /** In standard CPUs, at the start. */
+  readonly capacity: number
+  readonly #seed: number
   readonly #policy: Policy
   readonly #incidents: Incidents
-  readonly #arrivals: Arrival[]
+  readonly #arrivals: Iterator<Arrival, undefined>
   readonly #wheel: { to: SimNode; message: GossipMessage }[][] = Array.from({ length: WHEEL_SLOTS }, () => [])
-  #nextArrival = 0
+  #nextArrival: Arrival | undefined
+  #arrived = 0
   #turn = 0
   /** Members as the nodes see them; a crash shows after some seconds. */
   members: SimNode[] = []
@@ -58,13 +62,20 @@ export class ClusterRun {
     const drawMachines = seededRandom(seed)
     for (let index = 0; index < scenario.nodes; index++) this.nodes.push(this.#newNode(index, drawMachines))
     this.members = [...this.nodes]
-    const capacity = this.nodes.reduce((sum, node) => sum + node.cpus * node.speed / 10_000, 0)
-    this.#arrivals = drawArrivals(scenario.workload, capacity, scenario.seconds * 1_000, seededRandom(seed ^ 0x5eed))
+    this.capacity = this.nodes.reduce((sum, node) => sum + node.cpus * node.speed / 10_000, 0)
+    this.#seed = seed
+    this.#arrivals = this.arrivals()
+    this.#nextArrival = this.#arrivals.next().value
     this.random = seededRandom(seed ^ 0xd1ce)
     for (const node of this.nodes) if (policy === 'greedy' || policy === 'ours') node.balancer = new Balancer(node.id, this.random)
     this.metrics = new Metrics(scenario.seconds)
     this.moves = new Moves(this)
     this.#incidents = new Incidents(this, scenario.incidents, seededRandom(seed ^ 0xbad))
+  }
+
+  /** The jobs that come, from the first on: the same under every policy. */
+  arrivals(): Generator<Arrival, undefined> {
+    return drawArrivals(this.scenario.workload, this.capacity, this.scenario.seconds * 1_000, seededRandom(this.#seed ^ 0x5eed))
   }
 
   run(onSecond?: (second: number) => void): Report {
@@ -120,11 +131,11 @@ export class ClusterRun {
 
   #startJobs(): void {
     const { homeShare } = this.scenario.workload
-    for (let arrival = this.#arrivals[this.#nextArrival]; arrival !== undefined && arrival.atMs <= this.nowMs; arrival = this.#arrivals[++this.#nextArrival]) {
+    for (let arrival = this.#nextArrival; arrival !== undefined && arrival.atMs <= this.nowMs; arrival = this.#nextArrival = this.#arrivals.next().value) {
       const home = this.#policy === 'round-robin' ? this.#nextInTurn() : this.#userAt(arrival.homeDraw * homeShare)
       if (home === undefined) return
       const job: SimJob = {
-        id: String(this.#nextArrival), home: home.index, demandSeconds: arrival.demandSeconds, remaining: arrival.demandSeconds, rssKiB: arrival.rssKiB,
+        id: String(this.#arrived++), home: home.index, demandSeconds: arrival.demandSeconds, remaining: arrival.demandSeconds, rssKiB: arrival.rssKiB,
         bornMs: arrival.atMs, node: home.index, since: this.nowMs, lastFreezeMs: 0, moves: 0, leftNode: -1, leftMs: 0, state: 'runs',
       }
       const node = this.#startingNode(home, job)
@@ -207,8 +218,12 @@ export class ClusterRun {
   }
 
   #decide(node: SimNode, balancer: Balancer, now: number): void {
-    if (!node.jobs.some((job) => job.state === 'runs' && this.nowMs - job.since >= 10_000 / node.clockRate)) return
-    const input = balancer.input(node.jobs.filter((job) => job.state === 'runs').map((job) => this.#view(job, node)), FREE, this.members.length, now)
+    let resident = false
+    for (const job of node.jobs) resident ||= job.state === 'runs' && this.nowMs - job.since >= 10_000 / node.clockRate
+    if (!resident) return
+    const jobs: DecisionJob[] = []
+    for (const job of node.jobs) if (job.state === 'runs') jobs.push(this.#view(job, node))
+    const input = balancer.input(jobs, FREE, this.members.length, now)
     if (input === undefined) return
     const move = this.#choose(input)
     if (move !== undefined) this.moves.begin(node, balancer, move, input)
