@@ -1,12 +1,13 @@
 import type { NodeJson } from '../schema/node-json.ts'
+import type { KeyRing } from './keys/key-ring.ts'
 import type { StateStore } from './state.ts'
 import type { Log } from './log.ts'
 
 /** What every capability gets from main. */
 export interface AgentContext {
   config: NodeJson
-  /** 32 bytes; undefined while `cluster.key: ask` waits for it. */
-  clusterKey: Uint8Array | undefined
+  /** The cluster key; undefined while `cluster.key: ask` waits for it. */
+  keys: KeyRing | undefined
   state: StateStore
   log: Log
   /** Prints a stage line on every console and remembers the stage. */

@@ -16,7 +16,9 @@ import { startJobs } from './jobs/jobs.ts'
 import { addressAnswers, startLeases } from './leases/leases.ts'
 import { startLinks } from './links/links.ts'
 import { openLog } from './log.ts'
-import { keyAnswers, submitClusterKey, waitForClusterKey } from './members/cluster-key.ts'
+import { keyAnswers, submitClusterKey, waitForClusterKey } from './keys/cluster-key.ts'
+import { KeyRing } from './keys/key-ring.ts'
+import { startKeyRotation } from './keys/rotate.ts'
 import { startMembers } from './members/members.ts'
 import { startMigration } from './migration/migration.ts'
 import { startMesh } from './mesh/mesh.ts'
@@ -82,10 +84,12 @@ function main(): void {
   stopOnSignals(context, running)
   endOnBugs(context)
 
-  void waitForClusterKey(context).then((key) => {
-    context.clusterKey = key
+  void waitForClusterKey(context).then((keys) => {
+    context.keys = new KeyRing({ keys, periodMs: config.cluster.rotationHours * 3_600_000, nowMs })
+    const rotation = startKeyRotation(context, context.keys, peers)
+    api.serve(rotation.answers)
     const discovery = startDiscovery(context)
-    running.push(discovery, startMembers(context, meshKeys().publicKey), startMesh(context), startMfs(context), startHpc(context, admin))
+    running.push(rotation, discovery, startMembers(context, meshKeys().publicKey), startMesh(context), startMfs(context), startHpc(context, admin))
     api.serve(netCheckAnswers(context, discovery.packetsHeard))
   })
 }
@@ -98,7 +102,7 @@ function openContext(config: NodeJson): AgentContext {
     printedBefore: () => JSON.parse(readTextIfThere(STAGE_MEMORY) ?? '[]') as string[],
     remember: (printed) => writeAtomically(STAGE_MEMORY, JSON.stringify(printed)),
   })
-  return { config, clusterKey: undefined, state, log: openLog('agent'), stage, nowMs }
+  return { config, keys: undefined, state, log: openLog('agent'), stage, nowMs }
 }
 
 /** A line for people and tests: on every console and in the log. tty0, the screen, belongs to the status screen. */

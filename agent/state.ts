@@ -68,6 +68,8 @@ export interface DiscoveredNode {
   address: string
   /** Whether it proved to hold the same cluster key; `stranger` nodes are only counted and told of on the console. */
   kind: 'same-cluster' | 'stranger'
+  /** While the cluster key changes: what it announced is the one before. */
+  withOldKey?: true
   lastHeardMs: number
 }
 

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { balanceRequests, balanceResultSchemas } from './balance-api.ts'
 import { adminRequestSchemas, adminResultSchemas } from './admin-api.ts'
+import { keyRequestSchemas, keyResultSchemas } from './key-api.ts'
 import { migrationRequestSchemas, migrationResultSchemas } from './migration-api.ts'
 import { networkRequestSchemas, networkResultSchemas } from './network-api.ts'
 import { leaseSchema, memberSchema, nicReportSchema, nodeIdSchema, nodeStatusSchema } from './node-state.ts'
@@ -29,6 +30,7 @@ export const apiRequestSchema = z.discriminatedUnion('request', [
     /** The cluster key as somebody typed it. */
     text: z.string().max(KEY_TEXT_LIMIT_CHARS),
   }),
+  ...keyRequestSchemas,
   ...networkRequestSchemas,
   ...balanceRequests,
   ...adminRequestSchemas,
@@ -45,6 +47,7 @@ export const apiResultSchemas = {
   leases: z.array(leaseSchema),
   log: z.array(z.string()),
   'submit-key': z.object({ accepted: z.literal(true) }),
+  ...keyResultSchemas,
   ...networkResultSchemas,
   ...balanceResultSchemas,
   ...adminResultSchemas,

@@ -11,6 +11,7 @@ export const nodeJsonSchema = z.object({
     name: z.string(),
     key: z.enum(['embed', 'ask']),
     seeds: z.array(z.ipv4()).max(64),
+    rotationHours: z.number().positive(),
   }),
   network: nodeNetworkSchema,
   console: z.object({ shell: z.boolean() }),

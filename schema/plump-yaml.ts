@@ -40,6 +40,7 @@ export const plumpYamlSchema = z.strictObject({
     name: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/, 'up to 32 lower-case letters, digits and inner hyphens').default('plump')
       .describe('name of the cluster; its key is kept under this name'),
     key: z.enum(['embed', 'ask']).default('embed').describe('embed: the ISO carries the cluster key and is itself a secret; ask: the node asks for it on the console or takes it from a USB stick'),
+    rotationHours: z.number().min(0.001).max(1000).default(24).describe('after ./plump key rotate: how many hours the old key is spoken while the new one spreads, and as many more it is still understood'),
     seeds: z.array(z.ipv4()).max(64).default([]).describe('addresses of members to try besides those found by multicast'),
   }).prefault({}),
   network: nodeNetworkSchema.extend({

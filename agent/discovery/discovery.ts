@@ -16,16 +16,15 @@ export interface Discovery extends Capability {
 }
 
 /**
- * Finds other nodes by DNS-SD on every interface that has an address and tells of them in `discovered`. `context.clusterKey` must be
+ * Finds other nodes by DNS-SD on every interface that has an address and tells of them in `discovered`. `context.keys` must be
  * known; a network that has none of ours costs a few packets a minute. Throws when the key is not there yet.
  */
 export function startDiscovery(context: AgentContext): Discovery {
-  if (!context.clusterKey) throw new Error('discovery needs the cluster key; wait for it with waitForClusterKey()')
-  const { state } = context
+  const { state, keys } = context
+  if (!keys) throw new Error('discovery needs the cluster key; wait for it with waitForClusterKey()')
   const log = context.log.named('discovery')
-  const fingerprint = fingerprintOf(context.clusterKey)
   const instance = randomBytes(8).toString('hex')
-  const known = new KnownNodes(fingerprint)
+  const known = new KnownNodes(() => keys.fingerprints)
   const voices = new Map<string, InterfaceVoice>()
   const heard = new Map<string, number>()
   const reopenTimers = new Set<NodeJS.Timeout>()
@@ -39,7 +38,7 @@ export function startDiscovery(context: AgentContext): Discovery {
   const open = (lease: Lease): InterfaceVoice => openVoice({
     on: lease,
     instance,
-    fingerprint,
+    fingerprint: () => fingerprintOf(keys.spoken),
     nowMs: () => context.nowMs(),
     liveMembers: () => live.size,
     isLiveMember: (address) => live.has(address),
@@ -81,6 +80,10 @@ export function startDiscovery(context: AgentContext): Discovery {
     live = liveAddresses(members)
     if (live.size <= 1 && live.size < liveBefore) for (const voice of voices.values()) voice.askAgain()
   })
+  const unwatchKeys = keys.watch(() => {
+    for (const voice of voices.values()) voice.announce()
+    publish()
+  })
   const expiry = setInterval(publish, EXPIRY_CHECK_MS)
   followLeases()
 
@@ -89,6 +92,7 @@ export function startDiscovery(context: AgentContext): Discovery {
     stop: () => {
       unwatchLeases()
       unwatchMembers()
+      unwatchKeys()
       clearInterval(expiry)
       for (const timer of reopenTimers) clearTimeout(timer)
       for (const name of voices.keys()) closeVoice(name)

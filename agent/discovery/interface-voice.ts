@@ -10,7 +10,8 @@ export interface VoiceOptions {
   on: Interface
   /** Random label of this node, see {@link announcementRecords}. */
   instance: string
-  fingerprint: string
+  /** Of the key that is spoken now. */
+  fingerprint(): string
   nowMs(): number
   liveMembers(): number
   isLiveMember(address: string): boolean
@@ -24,6 +25,8 @@ export interface VoiceOptions {
 export interface InterfaceVoice {
   /** Takes up the quick questions again, as when the last fellow member was lost. */
   askAgain(): void
+  /** Tells of this node unasked, as when what it has to tell has changed. */
+  announce(): void
   close(): void
 }
 
@@ -45,7 +48,7 @@ export function openVoice(options: VoiceOptions): InterfaceVoice {
 
   const announce = (): void => {
     lastAnswerMs = options.nowMs()
-    socket.respond({ answers: announcementRecords(options.instance, options.fingerprint, on.address) }, reportTrouble)
+    socket.respond({ answers: announcementRecords(options.instance, options.fingerprint(), on.address) }, reportTrouble)
   }
   /** Told once until it works again: an interface without a route fails at every packet. */
   const reportTrouble = (error: Error | null): void => {
@@ -88,6 +91,9 @@ export function openVoice(options: VoiceOptions): InterfaceVoice {
   })
 
   return {
+    announce: () => {
+      if (!closed) announce()
+    },
     askAgain: () => {
       attempt = Math.min(attempt, 2)
       scheduleQuery()

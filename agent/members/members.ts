@@ -6,8 +6,10 @@ import { nodeName } from '../identity/node-id.ts'
 import { ownNameServers } from '../leases/resolv-conf.ts'
 import { chooseAddress, isOn } from './address-choice.ts'
 import { settleId } from './id-clash.ts'
+import type { KeyRing } from '../keys/key-ring.ts'
 import { Joiner } from './joiner.ts'
 import { claimsOfOthers, memberTable } from './member-table.ts'
+import { ensureKeyring, isOurKeyring, SERF_KEYRING } from './serf-keyring.ts'
 import { serfNodeName } from './serf-name.ts'
 import { Rejoin } from './rejoin.ts'
 import { newSelf, restoreSelf, tagsOf, type Self } from './self.ts'
@@ -25,6 +27,7 @@ const ADDRESS_GONE_MS = 3_000
 
 export interface MemberPaths {
   configFile: string
+  keyringFile: string
   pidFile: string
   bell: string
   snapshotFile: string
@@ -33,6 +36,7 @@ export interface MemberPaths {
 
 const nodePaths = (): MemberPaths => ({
   configFile: '/run/plump/serf/serf.json',
+  keyringFile: SERF_KEYRING,
   pidFile: '/run/plump/serf/serf.pid',
   bell: '/run/plump/serf/bell',
   // On a partition PLUMPDATA, when one is mounted, so that the members of before are found again where multicast does not reach.
@@ -42,18 +46,18 @@ const nodePaths = (): MemberPaths => ({
 
 /**
  * Makes this node a member: has serf run under the node's `identity`, joins whom discovery hears, and writes `members`. It changes `identity` when
- * an older member has its id, or when another address is the one to be known by. `meshKey` is this node's public key in the mesh. `context.clusterKey` must be known; throws when it is not.
+ * an older member has its id, or when another address is the one to be known by. `meshKey` is this node's public key in the mesh. `context.keys` must be known; throws when they are not.
  */
 export function startMembers(context: AgentContext, meshKey: string, paths: MemberPaths = nodePaths()): Capability {
-  if (!context.clusterKey) throw new Error('members needs the cluster key; wait for it with waitForClusterKey()')
-  const membership = new Membership(context, context.clusterKey, meshKey, paths)
+  if (!context.keys) throw new Error('members needs the cluster key; wait for it with waitForClusterKey()')
+  const membership = new Membership(context, context.keys, meshKey, paths)
   membership.start()
   return { stop: () => membership.stop() }
 }
 
 class Membership {
   readonly #context: AgentContext
-  readonly #clusterKey: Uint8Array
+  readonly #keys: KeyRing
   readonly #meshKey: string
   readonly #paths: MemberPaths
   readonly #service: SerfService
@@ -68,10 +72,10 @@ class Membership {
   #refreshTimer: NodeJS.Timeout | undefined
   #addressTimer: NodeJS.Timeout | undefined
 
-  constructor(context: AgentContext, clusterKey: Uint8Array, meshKey: string, paths: MemberPaths) {
+  constructor(context: AgentContext, keys: KeyRing, meshKey: string, paths: MemberPaths) {
     const log = context.log.named('members')
     this.#context = context
-    this.#clusterKey = clusterKey
+    this.#keys = keys
     this.#meshKey = meshKey
     this.#paths = paths
     this.#rejoin = new Rejoin(context.config.cluster.seeds)
@@ -131,7 +135,7 @@ class Membership {
     if (inUse && neighbours.some((address) => isOn(inUse, address))) this.#metAt = identity.address
     const lease = chooseAddress({ leases, current: identity.address, neighbours, company: this.#company(), metHere: this.#metAt === identity.address })
     if (!lease) return
-    this.#self ??= restoreSelf(readSerfConfig(this.#paths.configFile), this.#clusterKey) ?? newSelf(lease, Date.now(), this.#paths.sysNetFolder)
+    this.#self ??= restoreSelf(readSerfConfig(this.#paths.configFile), isOurKeyring(this.#paths.keyringFile, this.#keys)) ?? newSelf(lease, Date.now(), this.#paths.sysNetFolder)
     this.#take(this.#self, identity.id, lease.address)
   }
 
@@ -142,7 +146,7 @@ class Membership {
     const config = serfConfig({
       machine: self.machine,
       address,
-      clusterKey: this.#clusterKey,
+      keyringFile: this.#paths.keyringFile,
       tags: tagsOf(self, id, name, this.#meshKey, leases, ownNameServers(leases, this.#context.config.network.dns)),
       snapshotFile: this.#paths.snapshotFile,
       rpcKey: this.#config?.advertise === address ? this.#config.rpc_auth : randomBytes(18).toString('base64url'),
@@ -151,6 +155,7 @@ class Membership {
     // A serf under another name is on its way; the one that runs is not to be asked for anything any more.
     if (config.node_name !== this.#config?.node_name) this.#rpc = undefined
     this.#config = config
+    ensureKeyring(this.#paths.keyringFile, this.#paths.configFile, this.#keys)
     this.#service.want(config)
     this.#context.state.set('identity', { id, address, name })
   }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { formatNameServersTag, formatNetworksTag, memberTagsSchema } from '../../schema/discovery.ts'
 import type { Lease, NodeId } from '../../schema/node-state.ts'
 import { readTextIfThere } from '../os/files.ts'
-import { gossipKeyOf, type SerfConfig } from './serf-config.ts'
+import type { SerfConfig } from './serf-config.ts'
 import { machineOf } from './serf-name.ts'
 
 /** What of a node stays the same for one boot, whatever happens to its addresses and to the agent. */
@@ -22,9 +22,9 @@ export function newSelf(lease: Lease, unixMs: number, sysNetFolder: string): Sel
   return { machine, born: Math.floor(unixMs / 1000), cpus: availableParallelism() }
 }
 
-/** Who this node was before the agent was restarted, from serf.json; undefined when it tells of another cluster or not enough. */
-export function restoreSelf(config: SerfConfig | undefined, clusterKey: Uint8Array): Self | undefined {
-  if (!config || config.encrypt_key !== gossipKeyOf(clusterKey)) return undefined
+/** Who this node was before the agent was restarted, from serf.json; undefined when it tells not enough, or when Serf's keyring is another cluster's. */
+export function restoreSelf(config: SerfConfig | undefined, isOurs: boolean): Self | undefined {
+  if (!config || !isOurs) return undefined
   const machine = machineOf(config.node_name)
   const tags = memberTagsSchema.safeParse(config.tags)
   if (machine === undefined || !tags.success) return undefined

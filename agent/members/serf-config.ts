@@ -10,7 +10,7 @@ export const serfConfigSchema = z.object({
   node_name: z.string(),
   bind: z.string(),
   advertise: z.string(),
-  encrypt_key: z.string(),
+  keyring_file: z.string(),
   rpc_addr: z.string(),
   rpc_auth: z.string(),
   tags: z.record(z.string(), z.string()),
@@ -30,19 +30,20 @@ export interface SerfSettings {
   /** 12 hexadecimal digits, see `machineOf`. */
   machine: string
   address: string
-  clusterKey: Uint8Array
+  /** See {@link ensureKeyring}. */
+  keyringFile: string
   tags: Record<string, string>
   snapshotFile: string
   rpcKey: string
 }
 
-/** serf.json for this node: listens on every interface, is known by `address`, and talks only to holders of the cluster key. */
+/** serf.json for this node: listens on every interface, is known by `address`, and talks only to holders of a key in its keyring. */
 export function serfConfig(settings: SerfSettings): SerfConfig {
   return {
     node_name: serfNodeName(settings.machine, settings.address),
     bind: `0.0.0.0:${SERF_PORT}`,
     advertise: settings.address,
-    encrypt_key: gossipKeyOf(settings.clusterKey),
+    keyring_file: settings.keyringFile,
     rpc_addr: `${SERF_RPC.host}:${SERF_RPC.port}`,
     rpc_auth: settings.rpcKey,
     tags: settings.tags,

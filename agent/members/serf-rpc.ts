@@ -6,6 +6,8 @@ const REQUEST_LIMIT_MS = 5_000
 /** Serf gives an unreachable address 10 s before it gives up. */
 const JOIN_LIMIT_MS = 15_000
 const LEAVE_LIMIT_MS = 15_000
+/** Serf asks all members and waits some seconds for their answers. */
+const KEY_LIMIT_MS = 30_000
 const MAX_PENDING_REQUESTS = 64
 const INVALID_KEY = 'Invalid authentication token'
 
@@ -21,6 +23,7 @@ const serfMemberSchema = z.object({
 export type SerfMember = z.output<typeof serfMemberSchema>
 
 const membersReplySchema = z.object({ Members: z.array(z.unknown()) })
+const keyReplySchema = z.object({ NumNodes: z.number().int(), NumResp: z.number().int() })
 const joinReplySchema = z.object({ Num: z.number().int() })
 
 /** Serf answered, and the answer was no. */
@@ -77,6 +80,15 @@ export class SerfRpc {
   /** Sets these tags and leaves the others as they are. */
   async setTags(tags: Record<string, string>): Promise<void> {
     await this.#request('tags', { Tags: tags, DeleteTags: [] })
+  }
+
+  /**
+   * Has all members change their keyrings; `key` is base64. Gives how many there are and how many answered. Throws {@link SerfRefused} when one of them
+   * could not.
+   */
+  async changeKeys(command: 'install-key' | 'use-key' | 'remove-key', key: string): Promise<{ members: number; answered: number }> {
+    const reply = keyReplySchema.parse(await this.#request(command, { Key: key }, { wantsBody: true, limitMs: KEY_LIMIT_MS }))
+    return { members: reply.NumNodes, answered: reply.NumResp }
   }
 
   /** From now on calls `listener` whenever a member joins, leaves, fails, changes or is forgotten. */

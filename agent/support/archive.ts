@@ -12,11 +12,12 @@ const PROGRAM_LIMIT_MS = 30_000
 const TAR_LIMIT_MS = 60_000
 const SCRATCH = '/run/plump'
 
-/** Files with a secret in them, each as a whole (a key and nothing else) or as JSON with secrets in these fields. */
+/** Files with a secret in them, each with keys and nothing else, or as JSON with secrets in these fields. */
 const SECRET_FILES: readonly { path: string; fields?: readonly string[] }[] = [
   { path: '/etc/plump/cluster.key' },
+  { path: '/run/plump/serf/keyring.json' },
   { path: '/run/plump/mesh/private.key' },
-  { path: '/run/plump/serf/serf.json', fields: ['encrypt_key', 'rpc_auth'] },
+  { path: '/run/plump/serf/serf.json', fields: ['rpc_auth'] },
   { path: '/etc/plump/wifi.json', fields: ['psk'] },
 ]
 
@@ -53,7 +54,7 @@ function knownSecrets(): string[] {
   return SECRET_FILES.flatMap(({ path, fields }) => {
     const text = readTextIfThere(path)
     if (text === undefined) return []
-    return fields === undefined ? [text.trim()] : fields.flatMap((field) => valuesOf(text, field))
+    return fields === undefined ? text.split(/[\s",[\]]+/).filter((word) => word !== '') : fields.flatMap((field) => valuesOf(text, field))
   })
 }
 

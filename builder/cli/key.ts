@@ -2,7 +2,7 @@ import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { EXIT, PlumpError } from '../errors.ts'
-import { clusterKeyFile, clusterKeyFor, makeClusterKey, readClusterKey } from '../config/cluster-key.ts'
+import { clusterKeyFile, clusterKeyFor, dropOldKey, makeClusterKey, readClusterKey, rotateClusterKey } from '../config/cluster-key.ts'
 import { readConfig } from '../config/read-config.ts'
 
 interface Options {
@@ -16,7 +16,7 @@ export function registerKey(program: Command): void {
     .action(async (options: Options) => print(await keyFile(options)))
   key.command('show').description('Print the key, for a node that asks for it; it is made now if there is none.')
     .option('--config <file>', 'use this file instead of plump.yaml')
-    .action(async (options: Options) => print(await clusterKeyFor((await readConfig(options.config)).cluster.name)))
+    .action(showKey)
   key.command('export').description('Write the key to a file plump.key on a USB stick; a node that asks for its key takes it from there.')
     .argument('<folder>', 'where the stick is mounted, or any folder; the key is made now if there is none')
     .option('--config <file>', 'use this file instead of plump.yaml')
@@ -26,6 +26,34 @@ export function registerKey(program: Command): void {
     .option('--config <file>', 'use this file instead of plump.yaml')
     .option('--replace', 'also when there is a key already')
     .action(newKey)
+  key.command('rotate').description('Change the key of a running cluster: the next ISOs carry the new key and the one before, and nodes change over by themselves.')
+    .option('--config <file>', 'use this file instead of plump.yaml')
+    .option('--finish', 'drop the key before, when the change is over')
+    .option('--early', 'with --finish: also before the two periods of cluster.rotationHours have passed')
+    .action(rotateKey)
+}
+
+async function showKey(options: Options): Promise<void> {
+  const keys = await clusterKeyFor((await readConfig(options.config)).cluster.name)
+  print(keys)
+  if (keys.includes('\n')) process.stderr.write('The first is the new key, the second the one before (./plump key rotate). A node that asks takes both, with a blank or a comma between them.\n')
+}
+
+async function rotateKey(options: Options & { finish?: boolean; early?: boolean }): Promise<void> {
+  const { cluster } = await readConfig(options.config)
+  const file = clusterKeyFile(cluster.name)
+  if (options.finish) {
+    await dropOldKey(file, 2 * cluster.rotationHours, options.early ?? false)
+    process.stderr.write('ISOs built from now on carry the new key alone.\n')
+  } else {
+    await rotateClusterKey(file)
+    process.stderr.write([
+      'Now ./plump build, and start nodes from the new ISO; one is enough to begin with, the others learn the new key from it.',
+      `For ${cluster.rotationHours} hours from then on nodes of both ISOs can join; after ${2 * cluster.rotationHours} hours the old key is refused.`,
+      'Then ./plump key rotate --finish drops it here, too.', '',
+    ].join('\n'))
+  }
+  print(file)
 }
 
 async function newKey(options: Options & { replace?: boolean }): Promise<void> {

@@ -8,7 +8,7 @@ export function nodeJson(config: PlumpYaml, version: string, imageId: string): s
     version,
     imageId,
     name,
-    cluster: { name: cluster.name, key: cluster.key, seeds: cluster.seeds },
+    cluster: { name: cluster.name, key: cluster.key, seeds: cluster.seeds, rotationHours: cluster.rotationHours },
     network: { static: network.static, bonds: network.bonds, vlans: network.vlans, dns: network.dns, ntp: network.ntp },
     console: { shell: console.shell },
     ssh: { authorizedKeys: ssh.authorizedKeys },

@@ -18,7 +18,7 @@ export const config: NodeJson = {
   version: '0.1.0',
   imageId: '0123456789abcdef',
   name: 'plump',
-  cluster: { name: 'plump', key: 'embed', seeds: [] },
+  cluster: { name: 'plump', key: 'embed', seeds: [], rotationHours: 24 },
   network: { static: [], bonds: [], vlans: [], dns: [], ntp: [] },
   console: { shell: true },
   ssh: { authorizedKeys: [] },
@@ -58,7 +58,7 @@ export function testAgent(): TestAgent {
   const folder = scratchFolder()
   const logFile = join(folder, 'plump.log')
   const context: AgentContext = {
-    config, clusterKey: undefined, state: new StateStore(), log: openLog('test', logFile), stage: () => undefined, nowMs: () => performance.now(),
+    config, keys: undefined, state: new StateStore(), log: openLog('test', logFile), stage: () => undefined, nowMs: () => performance.now(),
   }
   return { context, folder, socketPath: join(folder, 'agent.sock'), logFile }
 }

@@ -5,9 +5,9 @@ import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { AgentContext } from '../../agent/capability.ts'
 import { openLog } from '../../agent/log.ts'
-import { submitClusterKey, waitForClusterKey, type KeyPaths } from '../../agent/members/cluster-key.ts'
+import { submitClusterKey, waitForClusterKey, type KeyPaths } from '../../agent/keys/cluster-key.ts'
 import { blockDevices, filesystemOf } from '../../agent/os/media.ts'
-import { keyOnCommandLine, readKeyText } from '../../agent/members/key-text.ts'
+import { keyOnCommandLine, readKeyText } from '../../agent/keys/key-text.ts'
 import { StateStore } from '../../agent/state.ts'
 import { formatWaitingLine, parseConsoleLine } from '../../schema/stage-line.ts'
 
@@ -23,7 +23,7 @@ function temporaryFolder(): string {
 describe('a key as text', () => {
   test('is base64 of 32 bytes, blanks around it are nothing', () => {
     fc.assert(fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), fc.constantFrom('', '\n', ' \r\n'), (key, blanks) => {
-      expect(readKeyText(blanks + Buffer.from(key).toString('base64') + blanks)).toEqual({ ok: true, key })
+      expect(readKeyText(blanks + Buffer.from(key).toString('base64') + blanks)).toEqual({ ok: true, keys: [key] })
     }))
   })
 
@@ -41,7 +41,7 @@ describe('a key as text', () => {
   test('never makes reading throw, and what is taken has 32 bytes', () => {
     fc.assert(fc.property(fc.string({ maxLength: 300 }), (text) => {
       const reading = readKeyText(text)
-      expect(reading.ok ? reading.key.length : reading.why.length).toBeGreaterThan(0)
+      expect(reading.ok ? reading.keys.length : reading.why.length).toBeGreaterThan(0)
     }))
   })
 
@@ -90,8 +90,8 @@ describe('waiting for the key', () => {
     if (files.keyFile !== undefined) writeFileSync(paths.keyFile, files.keyFile)
     writeFileSync(paths.commandLine, files.commandLine ?? 'console=ttyS0\n')
     const context: AgentContext = {
-      config: { version: '0', imageId: '0123456789abcdef', name: 'plump', cluster: { name: 'plump', key: 'ask', seeds: [] }, network: { static: [], bonds: [], vlans: [], dns: [], ntp: [] }, console: { shell: true }, ssh: { authorizedKeys: [] } },
-      clusterKey: undefined,
+      config: { version: '0', imageId: '0123456789abcdef', name: 'plump', cluster: { name: 'plump', key: 'ask', seeds: [], rotationHours: 24 }, network: { static: [], bonds: [], vlans: [], dns: [], ntp: [] }, console: { shell: true }, ssh: { authorizedKeys: [] } },
+      keys: undefined,
       state: new StateStore(),
       log: openLog('test', join(folder, 'log')),
       stage: () => undefined,
@@ -102,14 +102,14 @@ describe('waiting for the key', () => {
 
   test('the key of the image is taken without a word', async () => {
     const { context, paths } = node({ keyFile: `${KEY_TEXT}\n` })
-    expect(await waitForClusterKey(context, paths)).toEqual(KEY)
+    expect(await waitForClusterKey(context, paths)).toEqual([KEY])
     expect(context.state.get('waiting')).toEqual({})
     expect(submitClusterKey(KEY_TEXT)).toEqual({ accepted: false, why: expect.stringContaining('has its cluster key already') })
   })
 
   test('one on the kernel command line is taken and kept', async () => {
     const { context, paths } = node({ commandLine: `quiet plump.key=${KEY_TEXT}\n` })
-    expect(await waitForClusterKey(context, paths)).toEqual(KEY)
+    expect(await waitForClusterKey(context, paths)).toEqual([KEY])
     expect(readFileSync(paths.keyFile, 'utf8')).toBe(`${KEY_TEXT}\n`)
     expect(statSync(paths.keyFile).mode & 0o777).toBe(0o600)
   })
@@ -122,7 +122,7 @@ describe('waiting for the key', () => {
     expect(waiting && parseConsoleLine(formatWaitingLine(waiting))).toEqual({ kind: 'waiting', ...waiting })
     expect(submitClusterKey('hello')).toEqual({ accepted: false, why: expect.stringContaining('44 characters') })
     expect(submitClusterKey(` ${KEY_TEXT}\n`)).toEqual({ accepted: true })
-    expect(await key).toEqual(KEY)
+    expect(await key).toEqual([KEY])
     expect(context.state.get('waiting')['cluster-key']).toBeUndefined()
     expect(readFileSync(paths.keyFile, 'utf8')).toBe(`${KEY_TEXT}\n`)
     expect(readFileSync(join(folder, 'log'), 'utf8')).not.toContain(KEY_TEXT)

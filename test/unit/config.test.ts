@@ -1,9 +1,9 @@
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync, utimesSync } from 'node:fs'
 import { chmod, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { clusterKeyFile, makeClusterKey, readClusterKey } from '../../builder/config/cluster-key.ts'
+import { clusterKeyFile, dropOldKey, makeClusterKey, readClusterKey, rotateClusterKey } from '../../builder/config/cluster-key.ts'
 import { checkKernels } from '../../builder/config/check-kernels.ts'
 import { loadConfig } from '../../builder/config/load-config.ts'
 import { editDistance, nearest } from '../../builder/config/nearest.ts'
@@ -124,6 +124,22 @@ describe('cluster key', () => {
     await makeClusterKey(file)
     await writeFile(file, `${text}\n`)
     await expect(readClusterKey(file)).rejects.toMatchObject({ code: 'KEY_CONTENT' })
+  })
+
+  test('rotating puts a new key before the old one, once; the old one is dropped when its time is over', async () => {
+    const file = keyFile()
+    await expect(rotateClusterKey(file)).rejects.toMatchObject({ code: 'KEY_MISSING', exitCode: 2 })
+    const old = await makeClusterKey(file)
+    await expect(dropOldKey(file, 48, false)).rejects.toMatchObject({ code: 'KEY_NOT_ROTATING', exitCode: 2 })
+    await rotateClusterKey(file)
+    const [newest, second] = (await readClusterKey(file))?.split('\n') ?? []
+    expect([second, newest === old]).toEqual([old, false])
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    await expect(rotateClusterKey(file)).rejects.toMatchObject({ code: 'KEY_ROTATING', fix: './plump key rotate --finish' })
+    await expect(dropOldKey(file, 48, false)).rejects.toMatchObject({ code: 'KEY_TOO_SOON' })
+    utimesSync(file, new Date(), new Date(Date.now() - 49 * 3_600_000))
+    await dropOldKey(file, 48, false)
+    expect(await readClusterKey(file)).toBe(newest)
   })
 })
 

@@ -97,7 +97,7 @@ test('a query for our service is known, one for another is not', () => {
 
 describe('known nodes', () => {
   test('tells our cluster from strangers, freshest first', () => {
-    const known = new KnownNodes(OURS)
+    const known = new KnownNodes(() => ({ newest: OURS }))
     known.hear(announcement('192.168.1.9'), 0)
     known.hear(announcement('192.168.1.10', THEIRS), 10)
     expect(known.list(20)).toEqual([
@@ -107,7 +107,7 @@ describe('known nodes', () => {
   })
 
   test('forgets when an announcement runs out, is taken back, or its node took another key', () => {
-    const known = new KnownNodes(OURS)
+    const known = new KnownNodes(() => ({ newest: OURS }))
     known.hear(announcement('192.168.1.9', OURS, 100), 0)
     expect(known.list(99_999)).toHaveLength(1)
     expect(known.list(100_000)).toEqual([])
@@ -122,14 +122,14 @@ describe('known nodes', () => {
   })
 
   test('one that talks without pause is news only now and then', () => {
-    const known = new KnownNodes(OURS)
+    const known = new KnownNodes(() => ({ newest: OURS }))
     expect(known.hear(announcement('192.168.1.9'), 0)).toBe(true)
     expect(known.hear(announcement('192.168.1.9'), 4_999)).toBe(false)
     expect(known.hear(announcement('192.168.1.9'), 5_000)).toBe(true)
   })
 
   test('is bounded, and a flood of strangers does not keep our own out', () => {
-    const known = new KnownNodes(OURS)
+    const known = new KnownNodes(() => ({ newest: OURS }))
     for (let index = 0; index < 2 * MAX_KNOWN_NODES; index++) known.hear(announcement(`10.0.${index >> 8}.${index & 255}`, THEIRS), index)
     expect(known.list(3_000)).toHaveLength(MAX_KNOWN_NODES)
     known.hear(announcement('192.168.1.9'), 3_000)

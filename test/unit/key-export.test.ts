@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { clusterKeyFile } from '../../builder/config/cluster-key.ts'
 import { createProgram } from '../../builder/cli/program.ts'
-import { readKeyText } from '../../agent/members/key-text.ts'
+import { readKeyText } from '../../agent/keys/key-text.ts'
 
 let folder = ''
 beforeEach(() => {

@@ -186,7 +186,7 @@ describe('serf.json', () => {
   const MESH_KEY = `${'k'.repeat(43)}=`
   const born = { machine: '525400123456', born: 1_700_000_000, cpus: 4 }
   const settings: SerfSettings = {
-    machine: born.machine, address: '10.0.0.5', clusterKey, tags: tagsOf(born, 5, 'plump-0005', MESH_KEY, [], []), snapshotFile: '/run/plump/serf/snapshot', rpcKey: 'secret',
+    machine: born.machine, address: '10.0.0.5', keyringFile: '/run/plump/serf/keyring.json', tags: tagsOf(born, 5, 'plump-0005', MESH_KEY, [], []), snapshotFile: '/run/plump/serf/snapshot', rpcKey: 'secret',
   }
 
   test('encrypts with 32 bytes that are not the cluster key', () => {
@@ -207,16 +207,15 @@ describe('serf.json', () => {
     const config = serfConfig(settings)
     expect(isSameService(config, serfConfig({ ...settings, tags: {}, rpcKey: 'other' }))).toBe(true)
     expect(isSameService(config, serfConfig({ ...settings, address: '10.0.0.6' }))).toBe(false)
-    expect(isSameService(config, serfConfig({ ...settings, clusterKey: new Uint8Array(32) }))).toBe(false)
     expect(isSameService(config, serfConfigSchema.parse(JSON.parse(JSON.stringify(config))))).toBe(true)
   })
 
   test('a restarted agent finds in it who its node is, unless it is of another cluster', () => {
     const config = serfConfig(settings)
-    expect(restoreSelf(config, clusterKey)).toEqual(born)
-    expect(restoreSelf(config, new Uint8Array(32))).toBeUndefined()
-    expect(restoreSelf({ ...config, tags: {} }, clusterKey)).toBeUndefined()
-    expect(restoreSelf(undefined, clusterKey)).toBeUndefined()
+    expect(restoreSelf(config, true)).toEqual(born)
+    expect(restoreSelf(config, false)).toBeUndefined()
+    expect(restoreSelf({ ...config, tags: {} }, true)).toBeUndefined()
+    expect(restoreSelf(undefined, true)).toBeUndefined()
   })
 
   test('tags fit into what memberlist carries and read back as they were', () => {

@@ -1,72 +1,90 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import type { LabNode } from '../../builder/lab/lab-node.ts'
 import { run } from '../../builder/os/run.ts'
+import { PROJECT_FOLDER } from '../../builder/version.ts'
+import { keyStatusSchema, type KeyStatus } from '../../schema/key-api.ts'
+import { until } from './support/until.ts'
 import { members, withLab } from './support/with-lab.ts'
-import { buildVariant } from './support/variant.ts'
+import { buildVariant, variantFolder } from './support/variant.ts'
 
-const newKey = (): string => randomBytes(32).toString('base64')
+const LIMIT_SECONDS = 240
 
-test('a node with another cluster key on the same wire is not joined, learns nothing, and both say so', async () => {
-  await withLab({ nodes: 1, medium: 'kernel' }, async (lab) => {
-    const other = await lab.add({ medium: 'kernel', append: `plump.key=${newKey()}` })
-    for (const node of lab.nodes) {
-      await node.waitForStage('ready')
-      await node.waitForText(/plump: waiting for .*another cluster/i, { limitSeconds: 60 })
+test('the key of a running cluster is changed: an ISO with the new key joins before and after, nobody is lost on the way, and in the end the old key is refused', async () => {
+  const config = join(variantFolder('rotated'), 'config')
+  await rm(variantFolder('rotated'), { recursive: true, force: true })
+  const env = { XDG_CONFIG_HOME: config }
+  const isoBefore = await buildVariant('rotated/before', '', env)
+  await run(join(PROJECT_FOLDER, 'plump'), ['key', 'rotate'], { env })
+  const isoAfter = await buildVariant('rotated/after', 'cluster: {rotationHours: 0.012}\n', env)
+  const keys = (await readFile(join(config, 'plump', 'keys', 'plump.key'), 'utf8')).trim().split('\n')
+  expect(keys).toHaveLength(2)
+
+  await withLab({ nodes: 2, medium: 'kernel', iso: isoBefore }, async (lab) => {
+    const [first, second] = [lab.node(1), lab.node(2)]
+    await Promise.all(lab.nodes.map((node) => node.waitForStage('joined')))
+    const { fingerprint: oldFingerprint } = await keyStatus(first)
+    const third = await lab.add({ medium: 'kernel', iso: isoAfter })
+    await third.waitForStage('joined')
+    await until('a node of the old ISO learns the new key', LIMIT_SECONDS, async () => (await keyStatus(second)).fingerprint !== oldFingerprint)
+
+    await until('all have the new key alone', LIMIT_SECONDS, async () => {
+      expect((await members(first)).map(({ state }) => state)).toEqual(['alive', 'alive', 'alive'])
+      return (await Promise.all(lab.nodes.map(keyStatus))).every(({ state }) => state === 'one-key')
+    })
+    const fingerprints = await Promise.all(lab.nodes.map(async (node) => (await keyStatus(node)).fingerprint))
+    expect(new Set(fingerprints).size).toBe(1)
+    expect(fingerprints).not.toContain(oldFingerprint)
+    const { stdout } = await second.exec('stat -c %a /etc/plump/cluster.key /run/plump/serf/keyring.json; wc -l </etc/plump/cluster.key; cat /etc/plump/cluster.key')
+    expect(stdout.trim().split('\n')).toEqual(['600', '600', '1', keys[0]])
+
+    await Promise.all([second.kill(), third.kill()])
+    await Promise.all([second.start(), third.start()])
+    await third.waitForStage('joined')
+    await second.waitForStage('ready')
+    for (const node of [first, second]) await node.waitForText(/plump: waiting for .*another cluster/i, { limitSeconds: 60 })
+    expect((await members(second)).map(({ self }) => self)).toEqual([true])
+    expect((await members(third)).filter(({ state }) => state === 'alive')).toHaveLength(2)
+    for (const node of [first, third]) {
+      const log = await node.exec(`grep -cF -e ${keys.join(' -e ')} /var/log/plump.log /run/plump/stages.json; exit 0`)
+      expect(log.stdout).not.toMatch(/:[1-9]/)
     }
-    expect(await members(lab.node(1))).toHaveLength(1)
-    const strangers = await members(other)
-    expect(strangers.map((member) => member.self)).toEqual([true])
   })
 })
 
-test('cluster.key: ask builds an ISO without the key; the node asks, refuses a wrong text, takes the right one and joins', async () => {
-  const key = newKey()
+test('cluster.key: ask builds an ISO without the key; nodes ask, and take it from plump key enter, from the screen and from a USB stick', async () => {
+  const key = randomBytes(32).toString('base64')
   const iso = await buildVariant('ask', 'cluster:\n  key: ask\n')
   await withLab({ nodes: 1, medium: 'kernel', iso, append: `plump.key=${key}` }, async (lab) => {
-    const asking = await lab.add({ medium: 'kernel', iso })
-    await asking.waitForText(/plump: waiting for .*key/i)
-    const wrong = await asking.exec('echo not-a-key | plump key enter')
+    const [byCommand, atScreen, byStick] = [await lab.add({ medium: 'kernel', iso }), await lab.add({ medium: 'kernel', iso }), await lab.add({ medium: 'kernel', iso })]
+    for (const node of [byCommand, atScreen, byStick]) await node.waitForText(/plump: waiting for .*key/i)
+    const wrong = await byCommand.exec('echo not-a-key | plump key enter')
     expect(wrong.exitCode).not.toBe(0)
     expect(wrong.stderr).toMatch(/KEY_REFUSED/)
-    const right = await asking.exec(`echo ${key} | plump key enter`)
-    expect(right).toMatchObject({ exitCode: 0 })
-    await asking.waitForStage('joined')
-    const { stdout } = await asking.exec(`grep -rlF ${key} /var/log /run/plump/agent.log /run/plump/stages.json 2>/dev/null`)
+    expect(await byCommand.exec(`echo ${key} | plump key enter`)).toMatchObject({ exitCode: 0 })
+
+    await atScreen.waitForStage('address')
+    await atScreen.type('wrong\n')
+    await atScreen.type(`${key}\n`)
+
+    const stick = join(lab.folder, 'stick.img')
+    await makeStick(stick, key)
+    await byStick.plugDisk(stick)
+
+    for (const node of [byCommand, atScreen, byStick]) await node.waitForStage('joined')
+    const { stdout } = await byCommand.exec(`grep -rlF ${key} /var/log /run/plump/agent.log /run/plump/stages.json 2>/dev/null`)
     expect(stdout).toBe('')
   })
 })
 
-test('the key typed at the screen: a wrong one is refused, the right one is taken', async () => {
-  const key = newKey()
-  const iso = await buildVariant('ask', 'cluster:\n  key: ask\n')
-  await withLab({ nodes: 1, medium: 'kernel', iso, append: `plump.key=${key}` }, async (lab) => {
-    const asking = await lab.add({ medium: 'kernel', iso })
-    await asking.waitForText(/plump: waiting for .*key/i)
-    await asking.waitForStage('address')
-    await asking.type('wrong\n')
-    await asking.type(`${key}\n`)
-    await asking.waitForStage('joined')
-  })
-})
-
-test('a file plump.key on a USB stick is taken', async () => {
-  const key = newKey()
-  const ask = await buildVariant('ask', 'cluster:\n  key: ask\n')
-  await withLab({ nodes: 1, medium: 'kernel', iso: ask, append: `plump.key=${key}` }, async (lab) => {
-    const stick = join(lab.folder, 'stick.img')
-    await makeStick(stick, key)
-    const node = await lab.add({ medium: 'kernel', iso: ask })
-    await node.waitForText(/plump: waiting for .*key/i)
-    await node.plugDisk(stick)
-    await node.waitForStage('joined')
-  })
-})
+async function keyStatus(node: LabNode): Promise<KeyStatus> {
+  return keyStatusSchema.parse(JSON.parse((await node.exec('plump key status --json')).stdout))
+}
 
 /** A FAT file system of 2 MB with the file plump.key in it. */
 async function makeStick(image: string, key: string): Promise<void> {
-
   const folder = `${image}.files`
   await mkdir(folder)
   await writeFile(join(folder, 'plump.key'), `${key}\n`)

@@ -3,8 +3,11 @@ import { NodeError } from '../api/node-error.ts'
 import type { AgentContext } from '../capability.ts'
 import { readTextIfThere, writeAtomically } from '../os/files.ts'
 import { blockDevices } from '../os/media.ts'
+import { RING_PATHS } from './key-ring.ts'
 import { keyFileOn } from './key-media.ts'
-import { keyOnCommandLine, readKeyText, type KeyReading } from './key-text.ts'
+import { formatKeys, keyOnCommandLine, readKeyText, type KeyReading } from './key-text.ts'
+
+type Keys = readonly Uint8Array[]
 
 const LOOK_AT_MEDIA_MS = 2_000
 const FIX = 'type it here (plump key enter), or plug in a USB stick with the key in a file plump.key, or start with plump.key=KEY on the kernel command line'
@@ -17,7 +20,7 @@ export interface KeyPaths {
 }
 
 const NODE_PATHS: KeyPaths = {
-  keyFile: '/etc/plump/cluster.key',
+  keyFile: RING_PATHS.keyFile,
   commandLine: '/proc/cmdline',
   sysBlockFolder: '/sys/class/block',
   mountFolder: '/run/plump/key-medium',
@@ -27,18 +30,18 @@ const NODE_PATHS: KeyPaths = {
 let takeTypedKey: ((text: string) => KeyReading) | undefined
 
 /**
- * Gives the cluster key: from /etc/plump/cluster.key, else `plump.key=` on the kernel's command line, else, saying so in `waiting`, from the first
+ * Gives the cluster key, or two, newest first, while it is being changed: from /etc/plump/cluster.key, else `plump.key=` on the kernel's command line, else, saying so in `waiting`, from the first
  * disk or stick that has a file plump/cluster.key or plump.key, or from {@link submitClusterKey}. What was found is kept in
  * /etc/plump/cluster.key (mode 600, in memory), so that a restarted agent need not ask again. Waits for ever.
  */
-export async function waitForClusterKey(context: AgentContext, paths: KeyPaths = NODE_PATHS): Promise<Uint8Array> {
+export async function waitForClusterKey(context: AgentContext, paths: KeyPaths = NODE_PATHS): Promise<Keys> {
   const log = context.log.named('cluster-key')
   const present = keyAtHand(paths, (where, why) => log.warn(`${where}: ${why}`))
-  if (present) return present.key
-  const key = await keyFromOutside(context, paths)
-  keep(paths, key)
+  if (present) return present
+  const keys = await keyFromOutside(context, paths)
+  keep(paths, keys)
   context.state.setWaiting('cluster-key', undefined)
-  return key
+  return keys
 }
 
 /** Hands over a key that somebody typed; `why` is to be shown to them. */
@@ -62,7 +65,7 @@ export function keyAnswers(submit: SubmitKey): Pick<ApiAnswers, 'submit-key'> {
   }
 }
 
-function keyAtHand(paths: KeyPaths, onBad: (where: string, why: string) => void): { key: Uint8Array } | undefined {
+function keyAtHand(paths: KeyPaths, onBad: (where: string, why: string) => void): Keys | undefined {
   const texts = { [paths.keyFile]: readTextIfThere(paths.keyFile), 'plump.key=': keyOnCommandLine(readTextIfThere(paths.commandLine) ?? '') }
   for (const [where, text] of Object.entries(texts)) {
     if (text === undefined) continue
@@ -71,30 +74,30 @@ function keyAtHand(paths: KeyPaths, onBad: (where: string, why: string) => void)
       onBad(where, reading.why)
       continue
     }
-    if (where !== paths.keyFile) keep(paths, reading.key)
-    return { key: reading.key }
+    if (where !== paths.keyFile) keep(paths, reading.keys)
+    return reading.keys
   }
   return undefined
 }
 
-function keyFromOutside(context: AgentContext, paths: KeyPaths): Promise<Uint8Array> {
+function keyFromOutside(context: AgentContext, paths: KeyPaths): Promise<Keys> {
   const log = context.log.named('cluster-key')
   const say = (remark: string): void => context.state.setWaiting('cluster-key', { for: `the cluster key${remark}`, fix: FIX })
   say('')
   return new Promise((resolve) => {
     let timer: NodeJS.Timeout | undefined
     let done = false
-    const accept = (key: Uint8Array, where: string): void => {
+    const accept = (keys: Keys, where: string): void => {
       if (done) return
       done = true
       takeTypedKey = undefined
       clearTimeout(timer)
       log.info(`cluster key taken from ${where}`)
-      resolve(key)
+      resolve(keys)
     }
     takeTypedKey = (text) => {
       const reading = readKeyText(text)
-      if (reading.ok) accept(reading.key, 'the console')
+      if (reading.ok) accept(reading.keys, 'the console')
       return reading
     }
     const lookedAt = new Set<string>()
@@ -110,7 +113,7 @@ function keyFromOutside(context: AgentContext, paths: KeyPaths): Promise<Uint8Ar
         })
         if (!file) continue
         const reading = readKeyText(file.text)
-        if (reading.ok) accept(reading.key, file.where)
+        if (reading.ok) accept(reading.keys, file.where)
         else say(` (not usable: ${file.where}, ${reading.why.replace(/;/g, ',')})`)
       }
       if (!done) timer = setTimeout(() => void look(), LOOK_AT_MEDIA_MS)
@@ -119,6 +122,6 @@ function keyFromOutside(context: AgentContext, paths: KeyPaths): Promise<Uint8Ar
   })
 }
 
-function keep(paths: KeyPaths, key: Uint8Array): void {
-  writeAtomically(paths.keyFile, `${Buffer.from(key).toString('base64')}\n`, 0o600)
+function keep(paths: KeyPaths, keys: Keys): void {
+  writeAtomically(paths.keyFile, formatKeys(keys), 0o600)
 }
