@@ -7,7 +7,8 @@ import { run } from '../os/run.ts'
 import { parseClock, parseNics, usage, type MachineConfig, type Medium, type NodeOptions } from './options.ts'
 
 const DEFAULT_MEMORY_MIB = 512
-const CONSOLES = 'console=tty0 console=ttyS0,115200'
+/** A busy host delays the timer of a machine that is emulated, which the kernel takes for a broken one and panics (kernel-parameters.txt). */
+const CONSOLES = 'console=tty0 console=ttyS0,115200 no_timer_check'
 
 /** Fills in what the caller left open and finds the files to boot. `folder` takes what has to be read out of an ISO. Throws PlumpError. */
 export async function resolveMachine(options: NodeOptions, folder: string): Promise<MachineConfig> {

@@ -45,7 +45,7 @@ describe('the rules of a rotation', () => {
     const key = fc.constantFrom('new', 'old', 'other')
     fc.assert(fc.property(fc.uniqueArray(key, { minLength: 1 }), fc.constantFrom('newest' as const, 'old' as const), fc.boolean(), (start, spoken, isOver) => {
       const speaks = isOver ? 'newest' : spoken
-      let held = start
+      let held: string[] = start
       for (const { command, key: changed } of keyringSteps(held, { newest: 'new', old: 'old' }, speaks, isOver)) {
         if (command === 'install-key') held = [...held.filter((each) => each !== changed || each === held[0]), ...(held[0] === changed ? [] : [changed])]
         if (command === 'use-key') {
