@@ -5,6 +5,7 @@ import { formatWaitingLine } from '../schema/stage-line.ts'
 import { startAdmin } from './admin/admin.ts'
 import { startApi } from './api/api.ts'
 import { startBalance } from './balance/balance.ts'
+import { jobMover } from './balance/job-mover.ts'
 import type { AgentContext, Capability } from './capability.ts'
 import { startClock } from './clock/clock.ts'
 import { startConsole } from './console/console.ts'
@@ -59,7 +60,8 @@ function main(): void {
   const admin = startAdmin(context, peers)
   api.serve(admin.answers)
   const jobs = startJobs(context, peers)
-  const migration = startMigration(context, peers, jobs)
+  const migration = startMigration(context, peers, jobs, balance.arrived)
+  balance.connect(jobMover(context, jobs, migration))
   api.serve(migration.answers)
   const running: Capability[] = [
     startFirewall(context),

@@ -18,6 +18,7 @@ import { GossipSocket } from './gossip-socket.ts'
 import { HeldJobs } from './held-jobs.ts'
 import type { HeldJob } from './held-jobs.ts'
 import { LastKnown } from './last-known.ts'
+import { whatFailed } from './move-failure.ts'
 import { Sampler } from './sampler.ts'
 import { measureSpeed } from './speed.ts'
 
@@ -79,6 +80,7 @@ class Driver {
   #gossip: GossipSocket | undefined
   #timer: NodeJS.Timeout | undefined
   #measuredSpeed: number | undefined
+  /** By tune, for as long as the agent runs; the administrator's word (state `admin`) comes first. */
   #setSpeed: number | undefined
   #lastMs = 0
   #stopped = false
@@ -139,7 +141,7 @@ class Driver {
   }
 
   #speed(): number {
-    return this.#setSpeed ?? this.#measuredSpeed ?? STANDARD_SPEED
+    return this.#context.state.get('admin').speed ?? this.#setSpeed ?? this.#measuredSpeed ?? STANDARD_SPEED
   }
 
   async #measure(): Promise<void> {
@@ -202,12 +204,22 @@ class Driver {
       await this.#mover.migrate(job.id, target, why)
       core.left({ rssKiB: job.rssKiB, tookMs: nowMs() - beganMs })
     } catch (error) {
-      core.failed(target, nowMs())
-      log.warn(`job ${job.id} stays: ${error instanceof Error ? error.message : String(error)}`)
+      this.#moveFailed(core, { job: job.id, target }, error)
     } finally {
       clearInterval(renewal)
       void this.#call(target, { do: 'release', job: job.id })
     }
+  }
+
+  #moveFailed(core: Balancer, { job, target }: { job: string; target: NodeId }, error: unknown): void {
+    const now = this.#context.nowMs()
+    const failure = whatFailed(error)
+    const why = error instanceof Error ? error.message : String(error)
+    this.#context.log.named('balance').warn(`job ${job} stays: ${why}`)
+    if (failure === 'failed') return core.failed(target, now)
+    core.endedHere()
+    if (failure === 'refused') core.refused(target, undefined, now)
+    if (failure === 'cantmove') this.jobs.cannotMove(job, why, now)
   }
 
   /** Undefined when the other does not answer: a reservation that is not heard of ends by itself. */

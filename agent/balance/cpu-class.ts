@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
+import { usableFlags } from '../migration/cpu-features.ts'
 
 /**
- * A digest of what programs can tell of this node's CPU: nodes with the same digest can take each other's jobs. Another one says only
- * that migration has to look closer, so it is the whole list of flags, whatever they mean.
+ * A digest of what programs can use of this node's CPU: jobs go by themselves only between nodes with the same one. Whether a job really
+ * runs on a certain node is checked again by migration when it is offered there.
  */
 export function cpuClassOf(cpuinfo: string): number {
-  const flags = /^flags\s*:(.*)$/m.exec(cpuinfo)?.[1] ?? ''
-  return createHash('sha256').update(flags.trim().split(/\s+/).toSorted().join(' ')).digest().readUInt32BE(0)
+  return createHash('sha256').update(usableFlags(cpuinfo).join(' ')).digest().readUInt32BE(0)
 }

@@ -159,6 +159,11 @@ export class HeldJob {
     if (!leaving) this.#tellOutcome()
   }
 
+  /** It runs here and is not about to arrive, to leave or to be over. */
+  get isSettled(): boolean {
+    return !this.#leaving && !this.#over && !this.#statusEnded
+  }
+
   /** The home says that it is not ours to run any more: ends it and forgets it. */
   disown(): void {
     this.#log.warn(`job ${this.id} is no longer this node's to run: its processes are ended`)

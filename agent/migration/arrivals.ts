@@ -5,6 +5,7 @@ import { offerSchema } from '../../schema/migration.ts'
 import type { NodeId } from '../../schema/node-state.ts'
 import type { PeerHeader } from '../../schema/peer.ts'
 import { NodeError } from '../api/node-error.ts'
+import { nowMs } from '../os/clock.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import type { Holder } from '../jobs/holder.ts'
 import type { ToCopy } from './commit-machine.ts'
@@ -20,19 +21,24 @@ import { MoveStream } from './wire.ts'
 /** criu's hook has read its verdict long before. */
 const VERDICT_KEPT_MS = 8_000
 
+/** A job is here and runs. */
+export type Arrived = (job: JobId, from: NodeId, freezeMs: number) => void
+
 /** Jobs that come to this node, one at a time. */
 export class Arrivals {
   readonly #holder: Holder
   readonly #copies: Copies
   readonly #line: HomeLine
+  readonly #arrived: Arrived
   /** Jobs that stand here, stopped, by id: home's word may come before the source's. */
   readonly #stopped = new Map<JobId, (message: ToCopy) => void>()
   #coming: JobId | undefined
 
-  constructor(holder: Holder, copies: Copies, line: HomeLine) {
+  constructor(holder: Holder, copies: Copies, line: HomeLine, arrived: Arrived) {
     this.#holder = holder
     this.#copies = copies
     this.#line = line
+    this.#arrived = arrived
   }
 
   /** Home's word about a job that stands here. */
@@ -63,9 +69,10 @@ export class Arrivals {
       this.#copies.forget(id)
       this.#copies.step(job.record.job, { type: 'message', from: source, message: { type: 'offer', next: offer.data.next } }, { at: 'none' })
       move.answer({ is: 'welcome' })
-      const verdict = await receiveJob({ job, stream: move, source, self: this.#line.self, folder })
+      const { verdict, frozenSinceMs } = await receiveJob({ job, stream: move, source, self: this.#line.self, folder })
       this.#copies.step(job.record.job, { type: 'stands' })
       await this.#awaitVerdict(job, verdict, move, offer.data.next)
+      if (this.#copies.get(id)?.at === 'running') this.#arrived(id, source, Math.round(nowMs() - frozenSinceMs))
     } catch (error) {
       if (job) {
         this.#copies.step(job.record.job, { type: 'restore-failed' })

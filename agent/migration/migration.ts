@@ -10,7 +10,7 @@ import { cgroupFigures } from '../jobs/cgroups.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import type { Peers } from '../peers/peers.ts'
-import { Arrivals } from './arrivals.ts'
+import { Arrivals, type Arrived } from './arrivals.ts'
 import type { Copy, ToCopy } from './commit-machine.ts'
 import { Copies } from './copies.ts'
 import { ownCpu } from './cpu.ts'
@@ -29,9 +29,9 @@ export interface Migration extends Capability {
   migrateJob(id: JobId, target: NodeId, why: string, progress?: (text: string) => void): Promise<MigrationReport>
 }
 
-/** Moves jobs between this node and others. */
-export function startMigration(context: AgentContext, peers: Peers, jobs: Jobs): Migration {
-  const mover = new Mover(context, peers, jobs)
+/** Moves jobs between this node and others; `arrived` hears of each that came here, from where and how long it stood still. */
+export function startMigration(context: AgentContext, peers: Peers, jobs: Jobs, arrived: Arrived): Migration {
+  const mover = new Mover(context, peers, jobs, arrived)
   mover.serve()
   return {
     migrateJob: (id, target, why, progress) => mover.migrate(id, target, why, progress ?? (() => undefined)),
@@ -54,13 +54,13 @@ class Mover {
   readonly #arrivals: Arrivals
   #leaving: JobId | undefined
 
-  constructor(context: AgentContext, peers: Peers, jobs: Jobs) {
+  constructor(context: AgentContext, peers: Peers, jobs: Jobs, arrived: Arrived) {
     this.#context = context
     this.#peers = peers
     this.#jobs = jobs
     this.#logs = new HomeLogs(jobs.home, peers, (node) => this.#line.isDead(node))
     this.#line = new HomeLine(context, peers, this.#logs)
-    this.#arrivals = new Arrivals(jobs.holder, this.#copies, this.#line)
+    this.#arrivals = new Arrivals(jobs.holder, this.#copies, this.#line, arrived)
   }
 
   serve(): void {

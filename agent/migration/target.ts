@@ -10,6 +10,7 @@ import { makeCgroup, processesIn } from '../jobs/cgroups.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import type { Holder } from '../jobs/holder.ts'
 import { keeperCommand } from '../jobs/start-command.ts'
+import { nowMs } from '../os/clock.ts'
 import { readTextIfThere } from '../os/files.ts'
 import { pageServerArguments, restoreArguments } from './criu-arguments.ts'
 import { streamsFromJson } from './streams-json.ts'
@@ -43,11 +44,15 @@ export async function makeRoom(holder: Holder, offer: Offer, places: { self: Nod
   return held
 }
 
-/** Takes pages and images until the job stands here, stopped at criu's point of no return. Throws when it does not come to that. */
-export async function receiveJob(arrival: Arrival): Promise<Verdict> {
+/**
+ * Takes pages and images until the job stands here, stopped at criu's point of no return; `frozenSinceMs` is when its last round began, in which it
+ * stood still at the source. Throws when it does not come to that.
+ */
+export async function receiveJob(arrival: Arrival): Promise<{ verdict: Verdict; frozenSinceMs: number }> {
   const { stream, folder } = arrival
   let pages: { criu: Promise<Criu>; server: Server } | undefined
   let round = 0
+  let frozenSinceMs = nowMs()
   const settlePages = async (): Promise<void> => {
     if (!pages) return
     const code = await (await pages.criu).ended
@@ -60,10 +65,11 @@ export async function receiveJob(arrival: Arrival): Promise<Verdict> {
       await (order.do === 'file' ? Promise.resolve() : settlePages())
       if (order.do === 'receive') {
         round = order.round
+        frozenSinceMs = nowMs()
         pages = await receivePages(arrival, round)
         stream.answer({ is: 'listening' })
       } else if (order.do === 'file') await receiveFile(stream, `${folder}/${round}/${order.name}`, order.bytes)
-      else if (order.do === 'restore') return await restore(arrival, order, `${folder}/${round}`)
+      else if (order.do === 'restore') return { verdict: await restore(arrival, order, `${folder}/${round}`), frozenSinceMs }
       else break
     }
     throw new NodeError('MOVE_GIVEN_UP', 'the source gave the move up', 'the job goes on where it was')
