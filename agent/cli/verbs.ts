@@ -12,6 +12,7 @@ import { netsetup } from './netsetup.ts'
 import { nics } from './nics.ts'
 import { nodes } from './nodes.ts'
 import { run, runon } from './run.ts'
+import { serve } from './serve.ts'
 import { showmap } from './showmap.ts'
 import { packages } from './packages.ts'
 import { status } from './status.ts'
@@ -23,7 +24,7 @@ import { why } from './why.ts'
 
 const workVerbs: readonly Verb[] = [
   run, runon, job, logs, wait, migrate, mps, mtop,
-  status, nodes, mosmon, mosctl, why, decisions, tune, nics, leases, net, netsetup, packages, log, support, key, showmap, version,
+  status, nodes, mosmon, mosctl, why, decisions, tune, nics, leases, net, netsetup, packages, log, support, serve, key, showmap, version,
 ]
 
 /** Every verb of `plump` on a node, in the order of the help. */

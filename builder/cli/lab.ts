@@ -101,12 +101,15 @@ function registerNodeVerbs(nodeVerb: (name: string, description: string) => Comm
     .action(async (number: number, file: string, flags: LabFlag & { writable?: boolean }) => (await nodeOf(number, flags)).plugDisk(file, flags))
 }
 
+const MEDIUM_HELP = 'the ISO as CD or as USB disk, its kernel directly, over the network from ./plump serve (network), '
+  + 'or from whoever serves it there, a node for one (pxe; default: cd)'
+
 function nodeOptions(command: Command): Command {
   return command
     .option('--mem <MiB>', 'memory of a node (default: 512)', whole)
     .option('--cpus <count>', 'processors of a node (default: 1)', whole)
     .addOption(new Option('--firmware <kind>', 'what starts the machine (default: bios)').choices(FIRMWARES))
-    .addOption(new Option('--medium <kind>', 'the ISO as CD or as USB disk, its kernel directly, or over the network from ./plump serve (default: cd)').choices(MEDIA))
+    .addOption(new Option('--medium <kind>', MEDIUM_HELP).choices(MEDIA))
     .option('--nic <models>', 'network cards: MODEL[@NETWORK|@none],… with any model QEMU has (default: virtio-net-pci)')
     .option('--iso <file>', 'the ISO to boot (default: the newest in final/)')
     .option('--disk <file>', 'an image file as a disk that the node may write to')

@@ -4,8 +4,8 @@ import { ensureTools } from '../doctor/ensure-tools.ts'
 import { EXIT, PlumpError } from '../errors.ts'
 import { readIsoVolume } from '../flash/iso-volume.ts'
 import { interruption } from '../os/interruption.ts'
-import { describeBootEvent } from '../serve/boot-journal.ts'
-import type { Lan } from '../serve/lan.ts'
+import { describeBootEvent } from '../../schema/boot-server/boot-journal.ts'
+import { describeLan } from '../../schema/boot-server/lan.ts'
 import { serve } from '../serve/serve.ts'
 
 interface Options {
@@ -42,8 +42,4 @@ async function serveVerb(iso: string | undefined, options: Options): Promise<voi
     onEvent: (event) => print(describeBootEvent(event), event),
     onRemark: (text) => void process.stderr.write(`note: ${text}\n`),
   })
-}
-
-function describeLan({ interface: name, address, network, prefixLength, pool }: Lan): string {
-  return `${name}, ${network}/${prefixLength}, as ${address}, ${pool === undefined ? 'beside its DHCP server' : `DHCP server for ${pool.first} to ${pool.last}`}`
 }

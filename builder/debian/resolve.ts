@@ -3,12 +3,14 @@ import { withCompanions } from './chosen-packages.ts'
 import { dependencyNames, parseStanzas } from './control.ts'
 import type { PlumpYaml } from '../../schema/plump-yaml.ts'
 import { firmwarePackages } from './firmware-packages.ts'
-import { BOOT_PACKAGES, KERNEL_METAPACKAGE, ROOT_PACKAGES, WIFI_PACKAGES } from './root-packages.ts'
+import { BOOT_PACKAGES, BOOT_SERVER_PACKAGES, KERNEL_METAPACKAGE, ROOT_PACKAGES, WIFI_PACKAGES } from './root-packages.ts'
 import type { PackageRecord, PackageUse } from './package-record.ts'
 import type { PrivateApt } from './private-apt.ts'
 
 export interface ResolveOptions {
   nics: PlumpYaml['nics']
+  /** An apt that holds nothing of what is fetched for installed: it tells where packages are. */
+  teller: PrivateApt
   /** packages.debian of plump.yaml, and an apt that holds nothing of what they need for installed. */
   chosen?: { names: readonly string[]; apt: PrivateApt }
 }
@@ -18,19 +20,18 @@ export interface ResolveOptions {
  * when the suite lacks one, CONFIG when it lacks one of the user's or cannot have them all.
  */
 export async function resolvePackageList(apt: PrivateApt, options: ResolveOptions): Promise<PackageRecord[]> {
-  const { chosen, nics } = options
+  const { chosen, nics, teller } = options
   const wanted = nics.set === 'all' ? [...ROOT_PACKAGES, ...WIFI_PACKAGES] : ROOT_PACKAGES
   const rootNames = namesIn(await askApt(apt, ['install', '--print-uris', '-qq', ...wanted.map(({ name }) => name)]))
   const chosenNames = chosen === undefined ? [] : await askForChosen(chosen.apt, chosen.names)
   const uses = new Map<string, PackageUse>([
     ...chosenNames.map((name) => [name, 'chosen'] as const),
     ...firmwarePackages(nics).map((name) => [name, 'firmware'] as const),
-    ...BOOT_PACKAGES.map((name) => [name, 'boot'] as const),
+    ...[...BOOT_PACKAGES, ...BOOT_SERVER_PACKAGES].map((name) => [name, 'boot'] as const),
     [await kernelPackage(apt, KERNEL_METAPACKAGE), 'kernel'],
     ...rootNames.map((name) => [name, 'root'] as const),
   ])
   const names = [...uses.keys()].toSorted()
-  const teller = chosen?.apt ?? apt
   const uris = parseUris(await askApt(teller, ['download', '--print-uris', '-qq', ...names]))
   const stanzas = parseStanzas(await teller.run('apt-cache', ['show', '--no-all-versions', ...names]))
   return stanzas.map((stanza) => toRecord(stanza, uris, uses)).toSorted((a, b) => (a.name < b.name ? -1 : 1))

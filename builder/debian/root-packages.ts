@@ -55,5 +55,16 @@ export const NOT_NEEDED: readonly { name: string; why: string }[] = [
  */
 export const BOOT_PACKAGES: readonly string[] = ['shim-signed', 'grub-efi-amd64-signed', 'ipxe']
 
+/**
+ * dnsmasq and the libraries it needs beyond those of any node, for a node that serves its medium to others. Taken alone and packed beside the boot
+ * loaders: they are in no root and cost no memory.
+ */
+export const BOOT_SERVER_PACKAGES: readonly string[] = [
+  'dnsmasq-base', 'libcap2', 'libdbus-1-3', 'libgmp10', 'libhogweed6t64', 'libidn2-0', 'libnetfilter-conntrack3', 'libnettle8t64', 'libnfnetlink0', 'libsystemd0', 'libunistring5',
+]
+
+/** Of {@link NOT_NEEDED}, what dnsmasq needs by way of libdbus. */
+export const NEEDED_BY_BOOT_SERVER: readonly string[] = ['libsystemd0']
+
 /** Depends on the real kernel package, whose name has its version. */
 export const KERNEL_METAPACKAGE = 'linux-image-amd64'

@@ -20,11 +20,16 @@ export async function resolveMachine(options: NodeOptions, folder: string): Prom
     memoryMiB: options.memoryMiB ?? DEFAULT_MEMORY_MIB,
     cpus: options.cpus ?? 1,
     firmware: options.firmware ?? 'bios',
-    medium: medium === 'kernel' ? await kernelMedium(options, folder) : { kind: medium, iso: await newestIso(options.iso) },
+    medium: await mediumOf(medium, options, folder),
     nics: parseNics(options.nics),
     ...(options.clock === undefined ? {} : { clock: parseClock(options.clock) }),
     ...(options.disk === undefined ? {} : { disk: resolve(options.disk) }),
   }
+}
+
+async function mediumOf(medium: NonNullable<NodeOptions['medium']>, options: NodeOptions, folder: string): Promise<Medium> {
+  if (medium === 'kernel') return kernelMedium(options, folder)
+  return medium === 'pxe' ? { kind: 'network' } : { kind: medium, iso: await newestIso(options.iso) }
 }
 
 async function kernelMedium(options: NodeOptions, folder: string): Promise<Medium> {

@@ -25,7 +25,7 @@ export const requestSchema = z.discriminatedUnion('verb', [
   z.object({ verb: z.literal('eject'), node }),
   z.object({ verb: z.literal('type'), node, text: z.string().max(4096) }),
   z.object({ verb: z.literal('screendump'), node, file: z.string() }),
-  z.object({ verb: z.literal('dhcp'), network: z.number().int().min(0), kind: z.enum(DHCP_KINDS), leaseSeconds: z.number().int().min(10).optional() }),
+  z.object({ verb: z.literal('dhcp'), network: z.number().int().min(0), kind: z.enum(DHCP_KINDS), leaseSeconds: z.number().int().min(10).optional(), ntp: z.ipv4().optional() }),
   z.object({ verb: z.literal('down') }),
 ])
 export type Request = z.output<typeof requestSchema>

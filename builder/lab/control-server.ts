@@ -70,7 +70,7 @@ async function perform(line: string, host: LabHost, caller: Caller, goDown: () =
     case 'screendump':
       return void (await host.machine(request.node).running().qmp.execute('screendump', { filename: request.file, format: 'png' }))
     case 'dhcp':
-      return await host.setDhcp(request.network, request.kind, request.leaseSeconds)
+      return await host.setDhcp(request.network, request.kind, request)
     case 'down':
       return goDown()
   }

@@ -25,11 +25,11 @@ export class DhcpService {
   }
 
   /** Ends the present server, whose leases are forgotten, and starts another. Throws PlumpError DHCP_SERVER with the end of its log. */
-  async change(kind: DhcpKind, leaseSeconds: number): Promise<void> {
+  async change(kind: DhcpKind, { leaseSeconds, ntp }: { leaseSeconds: number; ntp?: string | undefined }): Promise<void> {
     await this.#stop()
     this.kind = kind
     if (kind === 'none') return
-    const command = kind === 'dnsmasq' ? this.#dnsmasq(leaseSeconds) : this.#nodeDhcp(leaseSeconds)
+    const command = kind === 'dnsmasq' ? this.#dnsmasq(leaseSeconds, ntp) : this.#nodeDhcp(leaseSeconds)
     await this.#start(command)
   }
 
@@ -42,9 +42,9 @@ export class DhcpService {
     return [process.execPath, '--disable-warning=ExperimentalWarning', server, JSON.stringify({ plan: this.#plan, leaseSeconds })]
   }
 
-  #dnsmasq(leaseSeconds: number): string[] {
+  #dnsmasq(leaseSeconds: number, ntp: string | undefined): string[] {
     const file = join(this.#folder, `dnsmasq-${this.#plan.network}.conf`)
-    writeFileSync(file, dnsmasqConfig(this.#plan, leaseSeconds, join(this.#folder, `dnsmasq-${this.#plan.network}.leases`)))
+    writeFileSync(file, dnsmasqConfig(this.#plan, leaseSeconds, join(this.#folder, `dnsmasq-${this.#plan.network}.leases`), ntp))
     return ['dnsmasq', `--conf-file=${file}`]
   }
 
@@ -84,7 +84,7 @@ function dhcpError(network: number, logFile: string): PlumpError {
 }
 
 /** dnsmasq as a DHCP server and nothing else; `no-daemon` also keeps it from changing its user, which a user namespace does not allow. */
-export function dnsmasqConfig(plan: AddressPlan, leaseSeconds: number, leaseFile: string): string {
+export function dnsmasqConfig(plan: AddressPlan, leaseSeconds: number, leaseFile: string, ntp?: string): string {
   return [
     'no-daemon',
     'conf-dir=',
@@ -99,6 +99,7 @@ export function dnsmasqConfig(plan: AddressPlan, leaseSeconds: number, leaseFile
     `dhcp-range=${plan.first},${plan.last},${plan.netmask},${Math.max(leaseSeconds, DNSMASQ_LEAST_SECONDS)}`,
     `dhcp-option=option:router,${plan.server}`,
     `dhcp-option=option:dns-server,${plan.server}`,
+    ...(ntp === undefined ? [] : [`dhcp-option=option:ntp-server,${ntp}`]),
     `dhcp-leasefile=${leaseFile}`,
     '',
   ].join('\n')

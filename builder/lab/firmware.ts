@@ -7,10 +7,13 @@ import type { MachineConfig } from './options.ts'
 /** Where Debian and Ubuntu (package ovmf) put UEFI for QEMU. */
 const OVMF_FOLDER = '/usr/share/OVMF'
 
+const WITHOUT_SECURE_BOOT = { code: 'OVMF_CODE_4M.fd', variables: 'OVMF_VARS_4M.fd' }
+
 /** The `.ms` pair has Microsoft's keys enrolled and Secure Boot on, as a PC has when it is bought. */
 const OVMF_FILES = {
-  uefi: { code: 'OVMF_CODE_4M.fd', variables: 'OVMF_VARS_4M.fd' },
-  secureboot: { code: 'OVMF_CODE_4M.ms.fd', variables: 'OVMF_VARS_4M.ms.fd' },
+  'uefi': WITHOUT_SECURE_BOOT,
+  'uefi-http': WITHOUT_SECURE_BOOT,
+  'secureboot': { code: 'OVMF_CODE_4M.ms.fd', variables: 'OVMF_VARS_4M.ms.fd' },
 } as const
 
 /**

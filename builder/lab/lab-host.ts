@@ -54,7 +54,7 @@ export class LabHost {
 
   async #serveBoot({ config, nics }: Machine): Promise<void> {
     const network = nics[0]?.network
-    if (config.medium.kind !== 'network' || network === null || network === undefined) return
+    if (config.medium.kind !== 'network' || config.medium.iso === undefined || network === null || network === undefined) return
     const { boot, dhcp } = await this.#network(network)
     await boot.serve(config.medium.iso, { alone: dhcp.kind === 'none' })
   }
@@ -70,7 +70,7 @@ export class LabHost {
     const network = { plan, dhcp: new DhcpService(plan, this.#folder), boot: new BootService(plan, this.#folder) }
     this.#networks.set(number, network)
     await addBridge(plan)
-    await network.dhcp.change(this.#config.dhcp, this.#config.leaseSeconds)
+    await network.dhcp.change(this.#config.dhcp, { leaseSeconds: this.#config.leaseSeconds })
     return network
   }
 
@@ -111,8 +111,8 @@ export class LabHost {
     return nic.index
   }
 
-  async setDhcp(number: number, kind: DhcpKind, leaseSeconds = this.#config.leaseSeconds): Promise<void> {
-    await (await this.#network(number)).dhcp.change(kind, leaseSeconds)
+  async setDhcp(number: number, kind: DhcpKind, { leaseSeconds = this.#config.leaseSeconds, ntp }: { leaseSeconds?: number | undefined; ntp?: string | undefined }): Promise<void> {
+    await (await this.#network(number)).dhcp.change(kind, { leaseSeconds, ntp })
   }
 
   async status(): Promise<LabStatus> {

@@ -91,9 +91,9 @@ export class Lab {
     return this.node(number)
   }
 
-  /** Replaces the DHCP server of a network; the new one knows no leases. dnsmasq gives none shorter than 120 s. */
-  async setDhcp(network: number, kind: DhcpKind, options: { leaseSeconds?: number } = {}): Promise<void> {
-    await this.#call({ verb: 'dhcp', network, kind, ...(options.leaseSeconds === undefined ? {} : { leaseSeconds: options.leaseSeconds }) })
+  /** Replaces the DHCP server of a network; the new one knows no leases. dnsmasq gives none shorter than 120 s, and can name a time server (`ntp`). */
+  async setDhcp(network: number, kind: DhcpKind, { leaseSeconds, ntp }: { leaseSeconds?: number; ntp?: string } = {}): Promise<void> {
+    await this.#call({ verb: 'dhcp', network, kind, ...(leaseSeconds === undefined ? {} : { leaseSeconds }), ...(ntp === undefined ? {} : { ntp }) })
   }
 
   /** What to read when something went wrong, as paths inside {@link Lab.folder}: serial logs of all boots, logs of QEMU and the DHCP servers. */

@@ -1,5 +1,8 @@
 import { run } from '../os/run.ts'
 
+/** Bit of 01:80:c2:00:00:02, the slow protocols (IEEE 802.1AX), in a bridge port's mask. */
+const PASS_LACP = 4
+
 /** Addresses of one network of the lab. The DHCP server and the boot server are the only things on it that are not nodes. */
 export interface AddressPlan {
   network: number
@@ -59,6 +62,8 @@ export async function removeLink(link: string): Promise<void> {
 /** Puts a wire into a network, or with undefined into none. The guest's carrier is not touched: this is a cut inside the switch. */
 export async function wire(link: string, plan: AddressPlan | undefined): Promise<void> {
   await ip('link', 'set', 'dev', link, ...(plan === undefined ? ['nomaster'] : ['master', plan.bridge, 'up']))
+  // LACP ends at a switch, so a bridge does not pass it on; with two cards on it ours is the cable between two bonds.
+  if (plan !== undefined) await ip('link', 'set', 'dev', link, 'type', 'bridge_slave', 'group_fwd_mask', String(PASS_LACP))
 }
 
 async function ip(...args: string[]): Promise<void> {

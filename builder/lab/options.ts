@@ -1,8 +1,8 @@
 import * as z from 'zod'
 import { EXIT, PlumpError } from '../errors.ts'
 
-export const FIRMWARES = ['bios', 'uefi', 'secureboot'] as const
-export const MEDIA = ['cd', 'disk', 'kernel', 'network'] as const
+export const FIRMWARES = ['bios', 'uefi', 'uefi-http', 'secureboot'] as const
+export const MEDIA = ['cd', 'disk', 'kernel', 'network', 'pxe'] as const
 export const DHCP_KINDS = ['node-dhcp', 'dnsmasq', 'none'] as const
 export type DhcpKind = (typeof DHCP_KINDS)[number]
 
@@ -20,12 +20,12 @@ export type Nic = z.output<typeof nicSchema>
 
 /**
  * What a machine boots from; for `kernel` the ISO is attached as a read-only virtio disk when there is one, for `network` it is served on the
- * network of the machine's first card.
+ * network of the machine's first card, by the lab when there is an ISO and else by whoever does it there.
  */
 const mediumSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('cd'), iso: z.string() }),
   z.object({ kind: z.literal('disk'), iso: z.string() }),
-  z.object({ kind: z.literal('network'), iso: z.string() }),
+  z.object({ kind: z.literal('network'), iso: z.string().optional() }),
   z.object({ kind: z.literal('kernel'), kernel: z.string(), initrd: z.string(), append: z.string(), iso: z.string().optional() }),
 ])
 export type Medium = z.output<typeof mediumSchema>

@@ -87,6 +87,8 @@ function machine(config: MachineConfig, files: MachineFiles, accelerator: 'kvm' 
       '-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${escape(files.flash.code)}`,
       '-drive', `if=pflash,unit=1,format=raw,file=${escape(files.flash.variables)}`,
     ]),
+    // Of its ways to boot over a network OVMF leaves out PXE and is left with HTTP (OvmfPkg/README, "IPv4PXESupport").
+    ...(config.firmware === 'uefi-http' ? ['4', '6'].flatMap((version) => ['-fw_cfg', `name=opt/org.tianocore/IPv${version}PXESupport,string=n`]) : []),
     '-device', 'virtio-rng-pci',
   ]
 }

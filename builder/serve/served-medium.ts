@@ -1,13 +1,10 @@
 import { chmod, mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { PACKED_LOADERS } from '../../schema/boot-server/serve-medium.ts'
 import type { Secret } from '../../schema/inspection.ts'
 import { EXIT, PlumpError } from '../errors.ts'
 import { filesBelow } from '../image/medium.ts'
 import { secretsAmong } from '../image/secrets.ts'
 import { run } from '../os/run.ts'
-
-/** Path on the medium of the boot loaders for the network. */
-const LOADERS = 'boot/netboot/loaders.tar.xz'
 
 export interface ServedMedium {
   /** Where its files are now, by their path on the medium. */
@@ -21,12 +18,10 @@ export async function openServedMedium(iso: string, folder: string, tftpFolder: 
   await run('xorriso', ['-osirrox', 'on:auto_chmod_on', '-indev', iso, '-extract', '/', folder], { signal })
   await chmod(folder, 0o700)
   const files = new Map((await filesBelow(folder)).map(({ path, source }) => [path, source]))
-  const loaders = files.get(LOADERS)
+  const loaders = files.get(PACKED_LOADERS)
   if (loaders === undefined) {
     throw new PlumpError('NO_LOADERS', `${iso} has no boot loaders for the network`, { fix: './plump build makes one that has', exitCode: EXIT.usage })
   }
   await run('tar', ['-xJf', loaders, '-C', tftpFolder, '--no-same-owner'], { signal })
-  // UEFI by HTTP asks for them below the medium.
-  for (const name of ['shimx64.efi', 'grubx64.efi']) files.set(`boot/netboot/${name}`, join(tftpFolder, name))
   return { files, secrets: secretsAmong(files.keys()) }
 }

@@ -1,5 +1,6 @@
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
+import { PACKED_LOADERS, PACKED_SERVER } from '../../schema/boot-server/serve-medium.ts'
 import { makeBootMenu, networkMenu, renderBootMenu } from '../image/boot-menu.ts'
 import { makeBiosImage } from '../image/grub-bios.ts'
 import { imageId, imageIdWithPackages } from '../image/image-id.ts'
@@ -23,7 +24,6 @@ import { rootSquashfs } from './root-squashfs.ts'
 const TEMPLATE = 'templates/grub.cfg.hbs'
 /** The same menu for machines that start over the network, for GRUB (UEFI) and for iPXE (BIOS). */
 const NETWORK_TEMPLATES = { 'boot/netboot/grub.cfg': 'templates/netboot-grub.cfg.hbs', 'boot/netboot/menu.ipxe': 'templates/netboot-menu.ipxe.hbs' }
-const LOADERS = 'boot/netboot/loaders.tar.xz'
 
 /**
  * Everything on the medium that depends on which image it is. Result: medium/, with boot/grub/{grub.cfg,eltorito.img}, plump/{image-id,
@@ -78,7 +78,7 @@ export const bootMenu: Step = {
       await mkdir(dirname(join(out, 'medium', path)), { recursive: true })
       await writeFile(join(out, 'medium', path), text)
     }
-    await copyFile(join(result(netbootLoaders), 'loaders.tar.xz'), join(out, 'medium', LOADERS))
+    for (const path of [PACKED_LOADERS, PACKED_SERVER]) await copyFile(join(result(netbootLoaders), basename(path)), join(out, 'medium', path))
     await makeBiosImage(join(out, 'medium/boot/grub/eltorito.img'), build.signal)
   },
 }

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { neededFor } from '../debian/chosen-packages.ts'
 import { openPrivateApt } from '../debian/private-apt.ts'
+import { NEEDED_BY_BOOT_SERVER } from '../debian/root-packages.ts'
 import { resolvePackageList } from '../debian/resolve.ts'
 import type { Step } from '../pipeline/step.ts'
 
@@ -21,6 +22,7 @@ export const resolvePackages: Step = {
     const names = build.config.packages.debian.toSorted()
     const packages = await resolvePackageList(apt, {
       nics: build.config.nics,
+      teller: await openPrivateApt(build, { freshen: false, needed: [...new Set([...NEEDED_BY_BOOT_SERVER, ...(names.length === 0 ? [] : neededFor(names))])] }),
       ...(names.length === 0 ? {} : { chosen: { names, apt: await openPrivateApt(build, { freshen: false, needed: neededFor(names) }) } }),
     })
     await writeFile(join(out, 'packages.json'), `${JSON.stringify(packages, undefined, 1)}\n`)

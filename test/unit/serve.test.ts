@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { makeBootMenu, networkMenu, renderBootMenu } from '../../builder/image/boot-menu.ts'
-import { BootJournal, describeBootEvent, parseArp, type BootEvent } from '../../builder/serve/boot-journal.ts'
-import { dnsmasqConfig } from '../../builder/serve/dnsmasq-config.ts'
-import { parseRange, startFileServer } from '../../builder/serve/file-server.ts'
-import { chooseLan } from '../../builder/serve/lan.ts'
-import { carriedFiles, grubScript, ipxeFiles, ipxeScript, unservable } from '../../builder/serve/scripts.ts'
+import { BootJournal, describeBootEvent, parseArp, type BootEvent } from '../../schema/boot-server/boot-journal.ts'
+import { dnsmasqConfig } from '../../schema/boot-server/dnsmasq-config.ts'
+import { parseRange, pathOf, startFileServer } from '../../schema/boot-server/file-server.ts'
+import { chooseLan } from '../../schema/boot-server/lan.ts'
+import { carriedFiles, grubScript, ipxeFiles, ipxeScript, unservable } from '../../schema/boot-server/scripts.ts'
 import { isUserNamespace, remarksOn } from '../../builder/serve/serve.ts'
 import { plumpYamlSchema } from '../../schema/plump-yaml.ts'
 
@@ -52,7 +52,7 @@ describe('which network is served', () => {
   })
 
   test.each(['192.168.77.0', '192.168.77.1/24', '192.168.300.0/24', '10.0.0.0/8', '192.168.77.0/30', 'x'])('--dhcp %s is refused', (dhcp) => {
-    expect(() => chooseLan(eth0, { dhcp })).toThrow(expect.objectContaining({ code: 'USAGE', exitCode: 2 }))
+    expect(() => chooseLan(eth0, { dhcp })).toThrow(expect.objectContaining({ code: 'USAGE', isUsage: true }))
   })
 })
 
@@ -64,7 +64,7 @@ describe('the configuration of dnsmasq', () => {
   }
 
   test.each(['proxy', 'dhcp'] as const)('%s is as in the golden file, and dnsmasq takes it', async (kind) => {
-    const text = dnsmasqConfig(await template('dnsmasq.conf.hbs'), lans[kind], options)
+    const text = dnsmasqConfig(lans[kind], options)
     await expect(text).toMatchFileSnapshot(`../fixtures/serve/dnsmasq-${kind}.conf`)
     const folder = await mkdtemp(join(tmpdir(), 'plump-serve-test-'))
     try {
@@ -185,6 +185,13 @@ describe('the file server', () => {
       socket.destroy()
       server.close().closeAllConnections()
     }
+  })
+
+  test('a shim that was started by HTTP asks with backslashes', () => {
+    for (const url of ['/boot/netboot/grubx64.efi', '/boot/netboot/\\grubx64.efi', '/boot/netboot//grubx64.efi', '/boot/netboot/%5C%5cgrubx64.efi', 'http://10.0.0.1:4680/boot/netboot/grubx64.efi?x']) {
+      expect(pathOf(url)).toBe('boot/netboot/grubx64.efi')
+    }
+    expect([pathOf(undefined), pathOf('/'), pathOf('/live/../etc')]).toEqual(['', '', 'live/../etc'])
   })
 
   test('of a range only the usual forms are taken', () => {

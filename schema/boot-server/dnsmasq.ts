@@ -1,20 +1,25 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { EXIT, PlumpError } from '../errors.ts'
+import { BootServerProblem } from './problem.ts'
 
 const LOG_TAIL_LINES = 5
 const START_LIMIT_MS = 20_000
 
 export interface RunningDnsmasq {
-  /** Resolves when it was stopped; rejects with PlumpError DNSMASQ when it ended by itself. */
+  /** Resolves when it was stopped; rejects with BootServerProblem DNSMASQ when it ended by itself. */
   ended: Promise<void>
   stop(): Promise<void>
 }
 
-/** Starts dnsmasq and returns when it serves. Each line of its log goes to `onLine`. Throws PlumpError DNSMASQ, DHCP_PORT_TAKEN or INTERRUPTED. */
-export async function startDnsmasq(configFile: string, onLine: (line: string) => void, signal: AbortSignal): Promise<RunningDnsmasq> {
-  const child = spawn('dnsmasq', [`--conf-file=${configFile}`], { stdio: ['ignore', 'ignore', 'pipe'] })
+export interface DnsmasqProgram {
+  program: string
+  environment?: Readonly<Record<string, string>>
+}
+
+/** Starts dnsmasq and returns when it serves. Each line of its log goes to `onLine`. Throws BootServerProblem DNSMASQ, DHCP_PORT_TAKEN or INTERRUPTED. */
+export async function startDnsmasq(dnsmasq: DnsmasqProgram, configFile: string, onLine: (line: string) => void, signal: AbortSignal): Promise<RunningDnsmasq> {
+  const child = spawn(dnsmasq.program, [`--conf-file=${configFile}`], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...dnsmasq.environment } })
   const tail: string[] = []
   let stopped = false
   let serving: (() => void) | undefined
@@ -48,11 +53,11 @@ export async function startDnsmasq(configFile: string, onLine: (line: string) =>
   return { ended, stop }
 }
 
-function dnsmasqError(told: string): PlumpError {
+function dnsmasqError(told: string): BootServerProblem {
   if (/failed to bind DHCP server socket|failed to create listening socket|Address already in use/.test(told)) {
-    return new PlumpError('DHCP_PORT_TAKEN', `another DHCP or TFTP server runs on this machine\n${told}`, {
-      fix: 'ss -lnup shows it (ports 67, 69 and 4011); end it, or serve from another machine', exitCode: EXIT.failed,
+    return new BootServerProblem('DHCP_PORT_TAKEN', `another DHCP or TFTP server runs on this machine\n${told}`, {
+      fix: 'ss -lnup shows it (ports 67, 69 and 4011); end it, or serve from another machine',
     })
   }
-  return new PlumpError('DNSMASQ', `dnsmasq ended\n${told}`, { fix: 'see the lines above; ./plump doctor --for serve checks the tools' })
+  return new BootServerProblem('DNSMASQ', `dnsmasq ended\n${told}`, { fix: 'see the lines above' })
 }

@@ -3,8 +3,8 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
-import { PlumpError } from '../errors.ts'
 import type { FileRequest } from './boot-journal.ts'
+import { BootServerProblem } from './problem.ts'
 
 /** A whole room of PCs starts at once; whoever comes later waits in the kernel's queue. */
 const CONNECTIONS_LIMIT = 256
@@ -16,7 +16,7 @@ export type ServedFiles = ReadonlyMap<string, { file: string } | { text: string 
 
 /**
  * Serves exactly the given files by HTTP on one address: nothing else of this machine can be asked for, whatever the path. Tells of every file
- * that was sent to its end. Throws PlumpError PORT_TAKEN.
+ * that was sent to its end. Throws BootServerProblem PORT_TAKEN.
  */
 export async function startFileServer(files: ServedFiles, at: { address: string; port: number }, onSent: (request: FileRequest) => void): Promise<Server> {
   const server = createServer((request, response) => {
@@ -28,13 +28,13 @@ export async function startFileServer(files: ServedFiles, at: { address: string;
   try {
     await once(server, 'listening')
   } catch (error) {
-    throw new PlumpError('PORT_TAKEN', `cannot listen on ${at.address} port ${at.port}: ${error instanceof Error ? error.message : String(error)}`, { fix: 'end the other server, or name another port: --port 4681', cause: error })
+    throw new BootServerProblem('PORT_TAKEN', `cannot listen on ${at.address} port ${at.port}: ${error instanceof Error ? error.message : String(error)}`, { fix: 'end the other server, or name another port: --port 4681', cause: error })
   }
   return server
 }
 
 async function answer(files: ServedFiles, request: IncomingMessage, response: ServerResponse, onSent: (request: FileRequest) => void): Promise<void> {
-  const path = new URL(request.url ?? '/', 'http://server').pathname.replace(/^\/+/, '')
+  const path = pathOf(request.url)
   const found = files.get(path)
   if (request.method !== 'GET' && request.method !== 'HEAD') return void response.writeHead(405, { Allow: 'GET, HEAD' }).end()
   if (!found) return void response.writeHead(404).end()
@@ -52,6 +52,11 @@ async function answer(files: ServedFiles, request: IncomingMessage, response: Se
   else if (bytes === 0) response.end()
   else await pipeline(createReadStream(found.file, { start: first, end: last }), response)
   if (last === bytes - 1) onSent({ address: (request.socket.remoteAddress ?? '').replace(/^::ffff:/, ''), path, bytes, atMs: performance.now() })
+}
+
+/** The path that is asked for. The shim asks for what lies beside it as `//grubx64.efi`, with as many slashes or backslashes as firmware made of it. */
+export function pathOf(url: string | undefined): string {
+  return (url ?? '').replace(/^https?:\/\/[^/]*/i, '').replace(/[?#].*$/, '').replace(/(?:[/\\]|%5c)+/gi, '/').replace(/^\//, '')
 }
 
 /** `bytes=FIRST-[LAST]` (RFC 9110, 14.1.2); undefined when there is none or it is of another form, which may be ignored. */

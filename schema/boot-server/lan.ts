@@ -1,5 +1,5 @@
 import type { NetworkInterfaceInfo } from 'node:os'
-import { EXIT, PlumpError } from '../errors.ts'
+import { BootServerProblem } from './problem.ts'
 
 /** The network that is served, from this machine's end. */
 export interface Lan {
@@ -27,14 +27,14 @@ const VIRTUAL = /^(lo|docker|br-|virbr|veth|vnet|tap|tun|wg|plump|tailscale|zt|l
 const SMALLEST_PREFIX = 16
 const LARGEST_PREFIX = 29
 
-/** Chooses interface and addresses. Throws PlumpError LAN_CHOICE, LAN_ADDRESS or USAGE, naming what there is. */
+/** Chooses interface and addresses. Throws BootServerProblem LAN_CHOICE, LAN_ADDRESS or USAGE, naming what there is. */
 export function chooseLan(interfaces: NodeJS.Dict<NetworkInterfaceInfo[]>, wishes: LanWishes): Lan {
   const network = wishes.dhcp === undefined ? undefined : parseNetwork(wishes.dhcp)
   const name = chooseInterface(interfaces, wishes.interface, network !== undefined)
   const own = ipv4Of(interfaces[name])
   if (network === undefined) {
     const [first] = own
-    if (first === undefined) throw new PlumpError('LAN_ADDRESS', `${name} has no IPv4 address`, { fix: 'connect it to a network with a DHCP server, or be one: --dhcp 192.168.77.0/24', exitCode: EXIT.usage })
+    if (first === undefined) throw new BootServerProblem('LAN_ADDRESS', `${name} has no IPv4 address`, { fix: 'connect it to a network with a DHCP server, or be one: --dhcp 192.168.77.0/24', isUsage: true })
     return { interface: name, ...lanOf(first.address, first.prefixLength), pool: undefined, addressMissing: false }
   }
   const { start, prefixLength } = network
@@ -44,9 +44,14 @@ export function chooseLan(interfaces: NodeJS.Dict<NetworkInterfaceInfo[]>, wishe
   // The upper half, so that machines with fixed addresses have the lower one; never our own and never the broadcast address.
   const pool = { first: toText(start + size / 2), last: toText(start + size - 2) }
   if (toNumber(address) >= start + size / 2) {
-    throw new PlumpError('LAN_ADDRESS', `${address} of ${name} lies in the half of ${wishes.dhcp} that is given away`, { fix: 'give this machine an address in the lower half', exitCode: EXIT.usage })
+    throw new BootServerProblem('LAN_ADDRESS', `${address} of ${name} lies in the half of ${wishes.dhcp} that is given away`, { fix: 'give this machine an address in the lower half', isUsage: true })
   }
   return { interface: name, ...lanOf(address, prefixLength), pool, addressMissing: inside === undefined }
+}
+
+/** For people, as in `eth0, 192.168.5.0/24, as 192.168.5.20, beside its DHCP server`. */
+export function describeLan({ interface: name, address, network, prefixLength, pool }: Lan): string {
+  return `${name}, ${network}/${prefixLength}, as ${address}, ${pool === undefined ? 'beside its DHCP server' : `DHCP server for ${pool.first} to ${pool.last}`}`
 }
 
 function chooseInterface(interfaces: NodeJS.Dict<NetworkInterfaceInfo[]>, named: string | undefined, mayLackAddress: boolean): string {
@@ -62,8 +67,8 @@ function chooseInterface(interfaces: NodeJS.Dict<NetworkInterfaceInfo[]>, named:
   return only
 }
 
-function choice(message: string, names: readonly string[]): PlumpError {
-  return new PlumpError('LAN_CHOICE', message, { fix: `name the one to serve: --interface ${names[0] ?? 'eth0'}${names.length > 1 ? ` (there are ${names.join(', ')})` : ''}`, exitCode: EXIT.usage })
+function choice(message: string, names: readonly string[]): BootServerProblem {
+  return new BootServerProblem('LAN_CHOICE', message, { fix: `name the one to serve: --interface ${names[0] ?? 'eth0'}${names.length > 1 ? ` (there are ${names.join(', ')})` : ''}`, isUsage: true })
 }
 
 function ipv4Of(addresses: readonly NetworkInterfaceInfo[] | undefined): { address: string; prefixLength: number }[] {
@@ -81,7 +86,7 @@ function parseNetwork(text: string): { start: number; prefixLength: number } {
   const prefixLength = Number(match?.[5])
   const start = match === null ? 0 : toNumber(parts.join('.'))
   if (match === null || parts.some((part) => part > 255) || prefixLength < SMALLEST_PREFIX || prefixLength > LARGEST_PREFIX || networkStart(start, prefixLength) !== start) {
-    throw new PlumpError('USAGE', `--dhcp: "${text}" is not a network of /${SMALLEST_PREFIX} to /${LARGEST_PREFIX}`, { fix: 'write it as in --dhcp 192.168.77.0/24', exitCode: EXIT.usage })
+    throw new BootServerProblem('USAGE', `--dhcp: "${text}" is not a network of /${SMALLEST_PREFIX} to /${LARGEST_PREFIX}`, { fix: 'write it as in --dhcp 192.168.77.0/24', isUsage: true })
   }
   return { start, prefixLength }
 }
