@@ -23,7 +23,6 @@ import { startKeyRotation } from './keys/rotate.ts'
 import { startMembers } from './members/members.ts'
 import { startMigration } from './migration/migration.ts'
 import { startMesh } from './mesh/mesh.ts'
-import { meshKeys } from './mesh/mesh-key.ts'
 import { startMfs } from './mfs/mfs.ts'
 import { startNics } from './nics/nics.ts'
 import { startPeers } from './peers/peers.ts'
@@ -91,7 +90,7 @@ function main(): void {
     const rotation = startKeyRotation(context, context.keys, peers)
     api.serve(rotation.answers)
     const discovery = startDiscovery(context)
-    running.push(rotation, discovery, startMembers(context, meshKeys().publicKey), startMesh(context), startMfs(context), startHpc(context, admin))
+    running.push(rotation, discovery, startMesh(context), startMembers(context), startMfs(context), startHpc(context, admin))
     api.serve(netCheckAnswers(context, discovery.packetsHeard))
   })
 }

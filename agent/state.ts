@@ -25,6 +25,8 @@ export interface NodeState {
   members: readonly Member[]
   /** mesh: peers are the members it is set up for; `answered` once a packet has come back from there. */
   mesh: MeshState
+  /** mesh: this node's public key in it; undefined until it has begun. */
+  meshKey: string | undefined
   /** mfs: whether this node serves its files and shows those of others below /mfs. */
   mfs: { state: 'down' | 'up' }
   /** balance: loads of this node and of all it heard of, once a second. */
@@ -79,7 +81,7 @@ type Listener<Key extends keyof NodeState> = (value: NodeState[Key], before: Nod
 export class StateStore {
   #state: NodeState = {
     nics: [], links: [], leases: [], firewall: 'loading', identity: undefined, clock: undefined, discovered: [], members: [],
-    mesh: { state: 'down' }, mfs: { state: 'down' }, admin: DEFAULT_ADMIN_SETTINGS, loads: { ownLoad: 0, others: [] }, jobs: [], stage: 'root', waiting: {},
+    mesh: { state: 'down' }, meshKey: undefined, mfs: { state: 'down' }, admin: DEFAULT_ADMIN_SETTINGS, loads: { ownLoad: 0, others: [] }, jobs: [], stage: 'root', waiting: {},
   }
   #listeners = new Map<keyof NodeState, Set<(value: never, before: never) => void>>()
 

@@ -46,11 +46,11 @@ const nodePaths = (): MemberPaths => ({
 
 /**
  * Makes this node a member: has serf run under the node's `identity`, joins whom discovery hears, and writes `members`. It changes `identity` when
- * an older member has its id, or when another address is the one to be known by. `meshKey` is this node's public key in the mesh. `context.keys` must be known; throws when they are not.
+ * an older member has its id, or when another address is the one to be known by. The mesh's key must be in state `meshKey`. `context.keys` must be known; throws when they are not.
  */
-export function startMembers(context: AgentContext, meshKey: string, paths: MemberPaths = nodePaths()): Capability {
+export function startMembers(context: AgentContext, paths: MemberPaths = nodePaths()): Capability {
   if (!context.keys) throw new Error('members needs the cluster key; wait for it with waitForClusterKey()')
-  const membership = new Membership(context, context.keys, meshKey, paths)
+  const membership = new Membership(context, context.keys, paths)
   membership.start()
   return { stop: () => membership.stop() }
 }
@@ -58,7 +58,6 @@ export function startMembers(context: AgentContext, meshKey: string, paths: Memb
 class Membership {
   readonly #context: AgentContext
   readonly #keys: KeyRing
-  readonly #meshKey: string
   readonly #paths: MemberPaths
   readonly #service: SerfService
   readonly #rejoin: Rejoin
@@ -72,11 +71,10 @@ class Membership {
   #refreshTimer: NodeJS.Timeout | undefined
   #addressTimer: NodeJS.Timeout | undefined
 
-  constructor(context: AgentContext, keys: KeyRing, meshKey: string, paths: MemberPaths) {
+  constructor(context: AgentContext, keys: KeyRing, paths: MemberPaths) {
     const log = context.log.named('members')
     this.#context = context
     this.#keys = keys
-    this.#meshKey = meshKey
     this.#paths = paths
     this.#rejoin = new Rejoin(context.config.cluster.seeds)
     this.#joiner = new Joiner(this.#rejoin, log, () => context.nowMs())
@@ -96,6 +94,7 @@ class Membership {
     this.#stops.push(
       state.watch('identity', () => this.#followAddress()),
       state.watch('leases', () => this.#followAddress()),
+      state.watch('meshKey', () => this.#followAddress()),
       state.watch('discovered', () => {
         this.#followAddress()
         this.#joinDue()
@@ -147,7 +146,7 @@ class Membership {
       machine: self.machine,
       address,
       keyringFile: this.#paths.keyringFile,
-      tags: tagsOf(self, id, name, this.#meshKey, leases, ownNameServers(leases, this.#context.config.network.dns)),
+      tags: tagsOf(self, id, name, this.#context.state.get('meshKey') ?? '', leases, ownNameServers(leases, this.#context.config.network.dns)),
       snapshotFile: this.#paths.snapshotFile,
       rpcKey: this.#config?.advertise === address ? this.#config.rpc_auth : randomBytes(18).toString('base64url'),
     })
@@ -220,7 +219,8 @@ class Membership {
       ...state.get('members').flatMap((member) => member.state === 'alive' ? member.addresses : []),
       ...state.get('leases').map((lease) => lease.address),
     ])
-    this.#joiner.joinDue({ discovered: state.get('discovered'), present }, this.#service.rpcKey, () => this.#refreshSoon())
+    const discovered = state.get('discovered').filter((node) => !node.withOldKey || this.#keys.takesOld)
+    this.#joiner.joinDue({ discovered, present }, this.#service.rpcKey, () => this.#refreshSoon())
   }
 }
 

@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import { readTextIfThere, writeAtomically } from '../os/files.ts'
 
 const KEY_FILE = '/run/plump/mesh/private.key'
@@ -17,6 +18,12 @@ export function meshKeys(file = KEY_FILE): MeshKeys {
   const made = generateKeyPairSync('x25519').privateKey.export({ type: 'pkcs8', format: 'der' }).subarray(-RAW_KEY_BYTES).toString('base64')
   writeAtomically(file, `${made}\n`, 0o600)
   return { privateKey: made, publicKey: publicKeyOf(made) }
+}
+
+/** Replaces this boot's key pair by a new one. */
+export function renewMeshKeys(file = KEY_FILE): MeshKeys {
+  rmSync(file, { force: true })
+  return meshKeys(file)
 }
 
 /** What stands before the 32 bytes of an X25519 private key in PKCS #8 (RFC 8410). */

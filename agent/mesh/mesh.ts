@@ -2,7 +2,8 @@ import { createSocket } from 'node:dgram'
 import { meshAddress } from '../../schema/mesh-address.ts'
 import type { AgentContext, Capability } from '../capability.ts'
 import { configurePeers, dumpPeers, meshMtu, setUpInterface } from './interface.ts'
-import { meshKeys } from './mesh-key.ts'
+import { wasSetBack, type ClockLook } from './clock-step.ts'
+import { meshKeys, renewMeshKeys } from './mesh-key.ts'
 import { formatMeshConfig, wantedPeers, type MeshPeer } from './peers.ts'
 import { parseDump, Reach } from './reach.ts'
 
@@ -30,7 +31,8 @@ export function startMesh(context: AgentContext): Capability {
 
 class Mesh {
   readonly #context: AgentContext
-  readonly #privateKey = meshKeys().privateKey
+  #privateKey = meshKeys().privateKey
+  #clock: ClockLook | undefined
   readonly #reach = new Reach()
   readonly #stops: (() => void)[] = []
   #timer: NodeJS.Timeout | undefined
@@ -51,6 +53,7 @@ class Mesh {
 
   start(): void {
     const { state } = this.#context
+    state.set('meshKey', meshKeys().publicKey)
     const soon = (): void => this.#soon(SETTLE_MS)
     for (const key of ['stage', 'identity', 'members', 'leases'] as const) this.#stops.push(state.watch(key, soon))
     soon()
@@ -145,7 +148,25 @@ class Mesh {
     }, delayMs)
   }
 
+  /**
+   * WireGuard's handshakes carry the time of day, and a peer refuses any that is older than the last it saw: after the clock was set back this node
+   * could call nobody for as long. Nobody knows a new key, nor an old handshake of it.
+   */
+  #renewKeyIfSetBack(): void {
+    const beforeMs = this.#context.nowMs()
+    const look = { beforeMs, timeOfDayMs: Date.now(), afterMs: this.#context.nowMs() }
+    if (this.#clock !== undefined && wasSetBack(this.#clock, look)) {
+      const keys = renewMeshKeys()
+      this.#privateKey = keys.privateKey
+      this.#context.log.named('mesh').info('the clock was set back; this node takes a new key in the mesh')
+      this.#context.state.set('meshKey', keys.publicKey)
+      this.#soon(0)
+    }
+    this.#clock = look
+  }
+
   async #look(): Promise<void> {
+    this.#renewKeyIfSetBack()
     const nowMs = this.#context.nowMs()
     const moved = this.#reach.note(this.#peers, parseDump(await dumpPeers()), nowMs)
     this.#publish()

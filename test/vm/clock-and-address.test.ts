@@ -7,9 +7,10 @@ import { withLab } from './support/with-lab.ts'
 
 const AGREEMENT_MS = 100
 
-test('no DHCP: addresses are typed at the screen and on the serial line; a clock that is years off follows the first member', async () => {
+test('no DHCP: addresses are typed at the screen and on the serial line; a clock that is years off follows the first member, whose name servers serve both', async () => {
   const iso = await buildVariant('no-shell', 'console:\n  shell: false\n')
-  await withLab({ nodes: 1, medium: 'kernel', dhcp: 'none' }, async (lab) => {
+  const named = await buildVariant('named', 'network:\n  dns: [192.168.77.53]\n')
+  await withLab({ nodes: 1, medium: 'kernel', iso: named, dhcp: 'none' }, async (lab) => {
     const first = lab.node(1)
     await first.waitForText(/plump: waiting for a DHCP server on eth0; [^\n]*netsetup/)
     await until('the screen offers the form', 60, async () => (await screenOf(first)).includes('Tab: type an address'))
@@ -32,6 +33,15 @@ test('no DHCP: addresses are typed at the screen and on the serial line; a clock
       return clock !== undefined && clock.source.includes('192.168.77.1') && Math.abs(clock.offsetMs) < AGREEMENT_MS
     })
     expect((await netCheck(first)).clock?.source).toBe('runs by itself')
+
+    await until('the second has the name server of the first', 60, async () => (await late.exec('cat /etc/resolv.conf')).stdout.includes('nameserver 192.168.77.53'))
+
+    const meshKey = async (): Promise<string> => (await late.exec('wg show plump0 public-key')).stdout
+    const keyBefore = await meshKey()
+    await late.exec('date -s @$(($(date +%s) - 86400))')
+    await until('a clock that was set back brings a new key for the mesh', 60, async () => await meshKey() !== keyBefore)
+    await until('the mesh works with it', 60, async () => (await late.exec('ping -c 1 -W 2 10.42.77.1')).exitCode === 0)
+    await until('the clocks agree again', 120, async () => Math.abs((await netCheck(late)).clock?.offsetMs ?? Infinity) < AGREEMENT_MS)
 
     const check = await netCheck(late)
     expect(check.links).toMatchObject([{ interface: 'eth0', carrier: true, driver: 'virtio_net', mtuBytes: 1500, leases: [{ kind: 'static' }], gateway: { address: '192.168.77.1', reached: true } }])
