@@ -35,10 +35,12 @@ export function startDiscovery(context: AgentContext): Discovery {
     state.set('discovered', nodes)
     state.setWaiting('discovery', tellOfStrangers(nodes, state.get('waiting').discovery))
   }
+  const isNewestHeard = (): boolean => state.get('discovered').some((node) => node.kind === 'same-cluster' && !node.withOldKey)
   const open = (lease: Lease): InterfaceVoice => openVoice({
     on: lease,
     instance,
-    fingerprint: () => fingerprintOf(keys.spoken),
+    // While it is not known whether the old key is still of use: the newest would be a stranger's to those who have only that.
+    fingerprint: () => keys.old !== undefined && !keys.takesOld && !isNewestHeard() ? undefined : fingerprintOf(keys.spoken),
     nowMs: () => context.nowMs(),
     liveMembers: () => live.size,
     isLiveMember: (address) => live.has(address),

@@ -10,8 +10,8 @@ export interface VoiceOptions {
   on: Interface
   /** Random label of this node, see {@link announcementRecords}. */
   instance: string
-  /** Of the key that is spoken now. */
-  fingerprint(): string
+  /** Of the key that is spoken now; undefined: nothing is announced. */
+  fingerprint(): string | undefined
   nowMs(): number
   liveMembers(): number
   isLiveMember(address: string): boolean
@@ -47,8 +47,10 @@ export function openVoice(options: VoiceOptions): InterfaceVoice {
   let trouble: string | undefined
 
   const announce = (): void => {
+    const fingerprint = options.fingerprint()
+    if (fingerprint === undefined) return
     lastAnswerMs = options.nowMs()
-    socket.respond({ answers: announcementRecords(options.instance, options.fingerprint(), on.address) }, reportTrouble)
+    socket.respond({ answers: announcementRecords(options.instance, fingerprint, on.address) }, reportTrouble)
   }
   /** Told once until it works again: an interface without a route fails at every packet. */
   const reportTrouble = (error: Error | null): void => {

@@ -34,6 +34,7 @@ export class KeyRing {
   #old: Uint8Array | undefined
   #clock: RotationClock
   #spokenAlone: 'newest' | 'old' | undefined
+  #takesOld = false
 
   constructor(options: RingOptions) {
     const [newest, old] = options.keys
@@ -62,9 +63,24 @@ export class KeyRing {
     return this.#old ? phaseAt(this.#clock, this.#options.nowMs()) : 'over'
   }
 
+  /**
+   * Whether the old key is of use yet. A node that has just been started does not know whether the change was over long ago, and holders of the old
+   * key must not be let in then: it takes the old key only when it hears nobody with the newest ({@link takeOld}).
+   */
+  get takesOld(): boolean {
+    return this.#old !== undefined && (this.#takesOld || this.#clock.startMs !== undefined)
+  }
+
+  /** From now on the old key is understood, too. */
+  takeOld(): void {
+    if (this.#takesOld) return
+    this.#takesOld = true
+    this.#tell()
+  }
+
   /** The key this node speaks now: what its announcements show and its gossip is encrypted with. */
   get spoken(): Uint8Array {
-    const which = this.#old ? this.#spokenAlone ?? spokenIn(this.phase) : 'newest'
+    const which = this.takesOld ? this.#spokenAlone ?? spokenIn(this.phase) : 'newest'
     return which === 'old' && this.#old ? this.#old : this.#newest
   }
 
@@ -85,6 +101,7 @@ export class KeyRing {
     this.#newest = newest
     this.#clock = clock
     this.#spokenAlone = undefined
+    this.#takesOld = true
     this.#keep()
   }
 

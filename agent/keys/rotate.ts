@@ -15,7 +15,9 @@ import { keyringSteps, spokenAlone, spokenIn, untilNextPhaseMs } from './rotatio
 
 const CHANNEL = 'cluster-key'
 const SERF_JSON = '/run/plump/serf/serf.json'
-const ROUND_MS = 2_000
+const ROUND_MS = 1_000
+/** How long a node that has just got an address listens for the newest key before it takes the old one. */
+const LISTEN_MS = 3_000
 const CALL_LIMIT_MS = 5_000
 const CALLS_AT_ONCE = 16
 /** A member that should have changed the keys and has not is not waited for any longer. */
@@ -117,12 +119,16 @@ class Rotation {
   /** Nobody else is there: speak what is heard; a rotation whose time is up ends here as well. */
   async #stepAlone(): Promise<void> {
     const nowMs = this.#context.nowMs()
-    const { phase } = this.#keys
-    if (phase === 'over') return this.#settle('newest', true, true)
+    if (this.#context.state.get('leases').length === 0) return
+    if (this.#keys.phase === 'over') return this.#settle('newest', true, true)
     const heard = this.#context.state.get('discovered').filter((node) => node.kind === 'same-cluster')
-    this.#aloneSinceMs ??= nowMs
     const isHeard = { newest: heard.some((node) => !node.withOldKey), old: heard.some((node) => node.withOldKey) }
-    if (isHeard.newest || isHeard.old || nowMs - this.#aloneSinceMs >= ALONE_CHANGE_MS) {
+    this.#aloneSinceMs ??= nowMs
+    if (!this.#keys.takesOld) {
+      if (isHeard.newest || nowMs - this.#aloneSinceMs < LISTEN_MS) return
+      this.#keys.takeOld()
+      this.#aloneSinceMs = nowMs
+    } else if (isHeard.newest || isHeard.old || nowMs - this.#aloneSinceMs >= ALONE_CHANGE_MS) {
       this.#aloneSinceMs = nowMs
       this.#keys.speakAlone(spokenAlone(isHeard, Math.random()))
     }

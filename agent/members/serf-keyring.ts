@@ -36,6 +36,7 @@ export function ensureKeyring(file: string, configFile: string, keys: KeyRing): 
 
 /** The spoken one first. */
 function gossipKeys(keys: KeyRing): string[] {
+  if (!keys.takesOld) return [gossipKeyOf(keys.newest)]
   const other = keys.spoken === keys.newest ? keys.old : keys.newest
   return [keys.spoken, ...(other ? [other] : [])].map(gossipKeyOf)
 }

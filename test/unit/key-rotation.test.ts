@@ -99,10 +99,29 @@ describe('a key ring', () => {
     expect(statSync(join(folder, 'cluster.key')).mode & 0o777).toBe(0o600)
   })
 
+  test('a node that was just started with both keys speaks the newest and takes the old one only when told that nobody has the newest', () => {
+    const { ring: keys } = ring([NEW, OLD])
+    let changes = 0
+    keys.watch(() => { changes += 1 })
+    expect([keys.spoken, keys.takesOld]).toEqual([NEW, false])
+    keys.takeOld()
+    keys.takeOld()
+    expect([keys.spoken, keys.takesOld, changes]).toEqual([OLD, true, 1])
+    keys.speakAlone('newest')
+    expect(keys.spoken).toEqual(NEW)
+    keys.finish()
+    expect([keys.spoken, keys.takesOld]).toEqual([NEW, false])
+  })
+
   test('Serf gets its keys, the spoken one first; a keyring of its own is left to it, another cluster\'s is replaced with its configuration', () => {
     const { ring: keys, folder } = ring([NEW, OLD])
     const [file, config] = [join(folder, 'keyring.json'), join(folder, 'serf.json')]
     writeFileSync(config, '{}')
+    writeFileSync(file, '[]')
+    ensureKeyring(file, config, keys)
+    expect(heldKeys(file), 'until it is known that the old key is of use').toEqual([gossipKeyOf(NEW)])
+    writeFileSync(file, '[]')
+    keys.takeOld()
     ensureKeyring(file, config, keys)
     expect(heldKeys(file)).toEqual([OLD, NEW].map(gossipKeyOf))
     expect(statSync(file).mode & 0o777).toBe(0o600)

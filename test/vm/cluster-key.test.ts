@@ -41,9 +41,13 @@ test('the key of a running cluster is changed: an ISO with the new key joins bef
     expect(stdout.trim().split('\n')).toEqual(['600', '600', '1', keys[0]])
 
     await Promise.all([second.kill(), third.kill()])
-    await Promise.all([second.start(), third.start()])
+    await second.start()
+    const timeServer = (await second.waitForStage('ready')).fields['addr'] ?? ''
+    // A node that is a stranger serves the time like any other machine: the third is told of it by DHCP.
+    await lab.setDhcp(0, 'dnsmasq', { ntp: timeServer })
+    await third.start()
     await third.waitForStage('joined')
-    await second.waitForStage('ready')
+    await until('the time server of DHCP is followed', 120, async () => (await third.exec('plump net check --json')).stdout.includes(`follows ${timeServer}`))
     for (const node of [first, second]) await node.waitForText(/plump: waiting for .*another cluster/i, { limitSeconds: 60 })
     expect((await members(second)).map(({ self }) => self)).toEqual([true])
     expect((await members(third)).filter(({ state }) => state === 'alive')).toHaveLength(2)
