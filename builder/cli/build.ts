@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { checkSigningKey, signFile } from '../inspect/signature.ts'
+import { checkSigningKey, signFiles } from '../inspect/signature.ts'
 import { interruption } from '../os/interruption.ts'
 import { buildIso, type BuiltIso } from '../pipeline/build-iso.ts'
 import { chooseListener } from './listener.ts'
@@ -21,7 +21,7 @@ export function registerBuild(program: Command): void {
     .option('--fast', 'trade size for time: lower compression, for work on Plump itself')
     .option('--config <file>', 'use this file instead of plump.yaml')
     .option('--out <folder>', 'put the results here instead of final/')
-    .option('--sign <key>', 'sign the ISO with this ssh key (ssh-keygen -Y); the signature goes to ISO.sig')
+    .option('--sign <key>', 'sign ISO, SBOM, build record and netboot files with this ssh key (ssh-keygen -Y); each signature goes to FILE.sig')
     .option('--refresh', 'ask the mirror for newer packages even when its lists are fresh')
     .option('--no-cache', 'make every step again')
     .option('--json', 'print one JSON event per line on stdout')
@@ -43,7 +43,7 @@ async function buildVerb(options: Options): Promise<void> {
       emit: (event) => listener.emit(event),
     })
     await listener.end()
-    if (options.sign !== undefined) await signFile(built.iso, options.sign)
+    if (options.sign !== undefined) await signFiles(built.files, options.sign)
     if (!options.json) tell(built)
   } finally {
     await listener.end()

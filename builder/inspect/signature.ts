@@ -31,15 +31,13 @@ export async function checkSigningKey(key: string): Promise<void> {
 }
 
 /**
- * Signs a file; the signature goes to FILE.sig. ssh-keygen asks for the key's passphrase on the terminal where it needs one. Throws SIGN.
+ * Signs files; each signature goes to FILE.sig. ssh-keygen asks for the key's passphrase on the terminal where it needs one, once for all. Throws SIGN.
  */
-export async function signFile(file: string, key: string): Promise<string> {
-  const target = signatureFile(file)
+export async function signFiles(files: readonly string[], key: string): Promise<void> {
   // It would ask whether to replace one.
-  await rm(target, { force: true })
-  const result = await execa('ssh-keygen', ['-Y', 'sign', '-q', '-f', key, '-n', NAMESPACE, file], { stdin: 'inherit', stderr: ['pipe', 'inherit'], reject: false, timeout: LIMIT_MS })
-  if (result.failed) throw sshError('SIGN', `${file} could not be signed`, result, `try the key by itself: ssh-keygen -y -f ${key}`)
-  return target
+  for (const file of files) await rm(signatureFile(file), { force: true })
+  const result = await execa('ssh-keygen', ['-Y', 'sign', '-q', '-f', key, '-n', NAMESPACE, ...files], { stdin: 'inherit', stderr: ['pipe', 'inherit'], reject: false, timeout: LIMIT_MS })
+  if (result.failed) throw sshError('SIGN', `${files.join(', ')} could not be signed`, result, `try the key by itself: ssh-keygen -y -f ${key}`)
 }
 
 export interface Verified {

@@ -42,7 +42,8 @@ export async function buildIso(options: BuildOptions & { useCache: boolean }): P
       throwIfInterrupted(build)
       throw error
     })
-    build.emit({ type: 'build-done', seconds: secondsSoFar(), ...published })
+    const { iso: file, bytes, sha256 } = published
+    build.emit({ type: 'build-done', seconds: secondsSoFar(), iso: file, bytes, sha256 })
     return { ...published, secrets: describeSecrets(secretsOf(build), build.config.cluster.name) }
   })
 }

@@ -7,6 +7,8 @@ import { secretsOf, type Build } from './build.ts'
 
 export interface Published {
   iso: string
+  /** All that was made, the ISO first, without its checksum file. */
+  files: string[]
   bytes: number
   sha256: string
 }
@@ -39,15 +41,18 @@ export async function publish(build: Build, publication: Publication): Promise<P
     const mode = secretsOf(build).length > 0 ? SECRET_MODE : PUBLIC_MODE
     const iso = join(aside, `${name}.iso`)
     await copy(publication.iso, iso, mode)
-    const published: Published = { iso: join(final, basename(iso)), bytes: (await stat(iso)).size, sha256: await fileSha256(iso) }
+    const [spdx, record] = ['spdx.json', 'build.json'].map((ending) => join(final, `${name}.${ending}`))
+    const netbootFiles = (await readdir(publication.netboot)).toSorted().map((file) => join(final, 'netboot', file))
+    const files = [join(final, basename(iso)), ...[spdx, record].filter((file) => file !== undefined), ...netbootFiles]
+    const published: Published = { iso: join(final, basename(iso)), files, bytes: (await stat(iso)).size, sha256: await fileSha256(iso) }
     await writeFile(`${iso}.sha256`, `${published.sha256}  ${basename(iso)}\n`)
     await copy(publication.spdx, join(aside, `${name}.spdx.json`), PUBLIC_MODE)
     await writeFile(join(aside, `${name}.build.json`), publication.record(published))
     await cp(publication.netboot, join(aside, 'netboot'), { recursive: true, mode: constants.COPYFILE_FICLONE })
     await chmod(join(aside, 'netboot/initrd'), mode)
     build.signal.throwIfAborted()
-    // A signature of the ISO that was there says nothing of this one.
-    await rm(signatureFile(published.iso), { force: true })
+    // Signatures of the files that were there say nothing of these.
+    for (const file of files) await rm(signatureFile(file), { force: true })
     await moveIntoPlace(aside, final, `${name}.iso`)
     return published
   } catch (error) {

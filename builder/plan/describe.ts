@@ -14,7 +14,8 @@ export function describePlan(plan: Plan): string {
     `Packages (${plan.packages.length}):`,
     ...plan.packages.map((record) => `  ${record.use.padEnd(8)} ${record.name} ${record.version}  ${megabytes(record.sizeBytes)}${record.why === undefined ? '' : `  ${record.why}`}`),
     '',
-    ...plan.kernels.flatMap(({ name, kernel, modules }) => [
+    ...plan.kernels.flatMap(({ name, kernel, modules, warnings }) => [
+      ...warnings.map((warning) => `warning: ${warning}`),
       `Kernel ${name} (${kernel}), modules (${modules.length}):`,
       ...wrap(modules),
       '',

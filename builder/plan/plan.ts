@@ -2,6 +2,8 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { packageListSchema, type PackageRecord } from '../debian/package-record.ts'
 import { ROOT_PACKAGES, WIFI_PACKAGES } from '../debian/root-packages.ts'
+import { kernelDescriptionSchema } from '../../schema/kernel-description.ts'
+import { kernelWarnings } from '../kernel/describe-kernel.ts'
 import { DEBIAN_KERNEL } from '../kernel/kernel-names.ts'
 import { nicFamilies, type NicFamily } from '../kernel/nic-families.ts'
 import { inOrder } from '../pipeline/schedule.ts'
@@ -19,7 +21,11 @@ import type { Step } from '../pipeline/step.ts'
 export interface Plan {
   version: string
   packages: (Pick<PackageRecord, 'name' | 'version' | 'use' | 'component' | 'sizeBytes'> & { why?: string })[]
-  kernels: (Pick<NicReport, 'kernel' | 'modules'> & { name: string })[]
+  kernels: (Pick<NicReport, 'kernel' | 'modules'> & {
+    name: string
+    /** What will not work with it, and what to know of it. */
+    warnings: string[]
+  })[]
   nics: Pick<FirmwareReport, 'firmware' | 'firmwareMissing'>
   /** What each kind of network card takes of the ISO, with Debian's kernel; largest first. */
   nicFamilies: NicFamily[]
@@ -54,7 +60,8 @@ export async function makePlan(build: Build): Promise<Plan> {
       packages: packages.map(({ name, version, use, component, sizeBytes }) => ({ name, version, use, component, sizeBytes, ...whyOf(name) })),
       kernels: await Promise.all(build.kernels.map(async (name) => {
         const report = await nicReport(name)
-        return { name, kernel: report.kernel, modules: report.modules }
+        const description = kernelDescriptionSchema.parse(JSON.parse(await readFile(join(await folder(kernel(name)), 'kernel.json'), 'utf8')))
+        return { name, kernel: report.kernel, modules: report.modules, warnings: kernelWarnings(description) }
       })),
       nics: { firmware: chosen.firmware, firmwareMissing: chosen.firmwareMissing },
       nicFamilies: nicFamilies((await nicReport(DEBIAN_KERNEL)).nicModules, chosen.firmwareByModule, chosen.firmwareBytes),

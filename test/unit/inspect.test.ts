@@ -8,7 +8,7 @@ import { describeDifferences, describeInspection } from '../../builder/inspect/d
 import { parseBootTables, parseFiles } from '../../builder/inspect/iso-report.ts'
 import { parseMenu } from '../../builder/inspect/menu.ts'
 import { openIso } from '../../builder/inspect/open-iso.ts'
-import { checkSigningKey, signFile, verifyFile } from '../../builder/inspect/signature.ts'
+import { checkSigningKey, signFiles, verifyFile } from '../../builder/inspect/signature.ts'
 import { run } from '../../builder/os/run.ts'
 import { fileSha256 } from '../../builder/pipeline/tree-digest.ts'
 import { PROJECT_FOLDER } from '../../builder/version.ts'
@@ -138,7 +138,7 @@ describe('signatures', () => {
     const [file, key] = [join(folder, 'plump.iso'), join(folder, 'id')]
     await writeFile(file, 'an ISO')
     await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'me@example', '-f', key])
-    await signFile(file, key)
+    await signFiles([file], key)
     return { folder, file, key }
   }
 
@@ -147,7 +147,7 @@ describe('signatures', () => {
     expect(await verifyFile(file, `${key}.pub`)).toEqual({ signer: 'me@example', key: expect.stringMatching(/^ED25519 key SHA256:/) })
     await writeFile(join(folder, 'allowed'), `somebody@example namespaces="plump" ${await readFile(`${key}.pub`, 'utf8')}`)
     expect((await verifyFile(file, join(folder, 'allowed'))).signer).toBe('somebody@example')
-    await signFile(file, key)
+    await signFiles([file], key)
   })
 
   test('a changed file, a stranger\'s signature, a signature for another purpose and none at all are refused', async () => {

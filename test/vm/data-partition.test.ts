@@ -68,6 +68,8 @@ test('PLUMPDATA keeps /home, the ssh host key and the addresses of members over 
     await node.start()
     await node.waitForStage('joined')
     expect((await node.exec('cat /home/file; stat -c "%a %u" /home/file /home/someone')).stdout).toBe('kept\n640 0\n755 1000\n')
+    const { id } = (await node.waitForStage('ready')).fields
+    await until('another node sees that /home below /mfs', 120, async () => (await lab.node(1).exec(`cat /mfs/${id}/home/file`)).stdout === 'kept\n')
     expect(await hostKey(node)).toBe(before)
     expect((await node.exec('stat -c %a /run/plump/data/plump')).stdout).toBe('700\n')
     // A node without such a partition has nothing there.

@@ -56,6 +56,30 @@ test('a bond of two cards with one pulled, fixed addresses, VLANs on a card and 
   })
 })
 
+/** Two nodes with nothing but two cables between them, each cable a network of its own. */
+const LACP = `network:
+  bonds:
+    - { name: bond0, mode: 802.3ad, cards: ["${mac(1, 0)}", "${mac(1, 1)}"], address: 192.168.10.21/24 }
+    - { name: bond1, mode: 802.3ad, cards: ["${mac(2, 0)}", "${mac(2, 1)}"], address: 192.168.10.22/24 }
+`
+
+test('two nodes bonded to each other by LACP: both cards carry, each end knows the other, and with one cable pulled the cluster goes on', async () => {
+  const iso = await buildVariant('lacp', LACP)
+  await withLab({ nodes: 2, medium: 'kernel', iso, nics: 'e1000@0,e1000@1', dhcp: 'none' }, async (lab) => {
+    const [one, other] = [lab.node(1), lab.node(2)]
+    await Promise.all(lab.nodes.map((node) => node.waitForStage('joined')))
+    for (const [node, bond, partner] of [[one, 'bond0', 2], [other, 'bond1', 1]] as const) {
+      const state = async (what: string): Promise<string> => (await node.exec(`cat /sys/class/net/${bond}/bonding/${what}`)).stdout.trim()
+      await until(`${bond} has both cards in use`, 60, async () => await state('ad_num_ports') === '2')
+      expect([mac(partner, 0), mac(partner, 1)]).toContain(await state('ad_partner_mac'))
+    }
+    await one.cut({ nic: 0, carrier: true })
+    await until('one card is left', 60, async () => (await one.exec('cat /sys/class/net/bond0/bonding/ad_num_ports')).stdout.trim() === '1')
+    await until('packets go over it', 60, async () => (await other.exec('ping -c 3 -w 10 192.168.10.21')).exitCode === 0)
+    expect((await members(other)).filter(({ state }) => state === 'alive')).toHaveLength(2)
+  })
+})
+
 async function nicsOf(node: LabNode): Promise<{ mac: string; bond?: string }[]> {
   return JSON.parse((await node.exec('plump nics --json')).stdout) as { mac: string; bond?: string }[]
 }

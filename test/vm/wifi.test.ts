@@ -1,5 +1,8 @@
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { until } from './support/until.ts'
+import { run } from '../../builder/os/run.ts'
+import { PROJECT_FOLDER } from '../../builder/version.ts'
 import { buildVariant } from './support/variant.ts'
 import { withLab } from './support/with-lab.ts'
 
@@ -24,8 +27,22 @@ inside /usr/sbin/hostapd -B hostapd.conf
 inside udhcpd udhcpd.conf
 `
 
+/** ./plump serve on a network with nobody on it, until it has said what it has to say. */
+const SERVE_FOR_A_WHILE = `
+ip link add lan type veth peer name wire && ip address add 192.168.7.1/24 dev lan && ip link set lan up && ip link set wire up
+exec 2>&1
+timeout --preserve-status --signal=INT 40 "$1" serve "$2" --interface lan &
+wait
+`
+
 test('a Wi-Fi card joins the network of plump.yaml and gets a lease; the password is for root alone', async () => {
   const iso = await buildVariant('wifi', NETWORK)
+  const inspected = await run(join(PROJECT_FOLDER, 'plump'), ['inspect', iso])
+  expect(inspected).toMatch(/passwords of Wi-Fi networks/)
+  expect(inspected).not.toMatch(/lots of old machines/)
+  const served = await run('unshare', ['--net', 'sh', '-c', SERVE_FOR_A_WHILE, 'sh', join(PROJECT_FOLDER, 'plump'), iso])
+  expect(served).toMatch(/note: this ISO carries the key of its cluster and the passwords of Wi-Fi networks[^]*serving /)
+
   await withLab({ nodes: 1, medium: 'kernel', nics: 'virtio-net-pci@none', iso }, async (lab) => {
     const node = lab.node(1)
     await node.waitForStage('nics')

@@ -62,12 +62,13 @@ look_at() {
 	return 1
 }
 
-# Netboot: the files came inside the initrd. switch_root empties the initramfs, so they move to a tmpfs of their own, file by file, for
-# there is not room for two copies of everything.
+# Netboot: the files came inside the initrd. switch_root empties the initramfs, so they move to a file system of their own, file by file, for
+# there is not room for two copies of everything. A ramfs, which is never swapped out: these files are compressed, and swap in zram would
+# gain nothing by them and cost a read of the root two decompressions.
 medium_in_initrd() {
 	is_medium /medium || return
 	in_initrd=yes
-	mount -t tmpfs -o mode=700,size=90% tmpfs "$MEDIUM"
+	mount -t ramfs -o mode=700 ramfs "$MEDIUM"
 	(cd /medium && find . -type f) | while read -r file; do
 		mkdir -p "$MEDIUM/${file%/*}" && mv "/medium/$file" "$MEDIUM/$file"
 	done
@@ -144,7 +145,7 @@ copy_to_ram() {
 		return 0
 	fi
 	say "plump: copying $needed MB to RAM"
-	mount -t tmpfs -o mode=700,size=100% tmpfs /run/plump/ram || return
+	mount -t ramfs -o mode=700 ramfs /run/plump/ram || return
 	(
 		cd "$MEDIUM" || exit
 		find $(copied_files) -type f | while read -r file; do
