@@ -62,6 +62,7 @@ function main(): void {
   const migration = startMigration(context, peers, jobs, balance.arrived)
   balance.connect(jobMover(context, jobs, migration))
   api.serve(migration.answers)
+  admin.connect({ moveHome: (job, progress) => migration.orderMove(job, 'home', progress) })
   const running: Capability[] = [
     startFirewall(context),
     startNics(context),
@@ -90,7 +91,7 @@ function main(): void {
     const rotation = startKeyRotation(context, context.keys, peers)
     api.serve(rotation.answers)
     const discovery = startDiscovery(context)
-    running.push(rotation, discovery, startMesh(context), startMembers(context), startMfs(context), startHpc(context, admin))
+    running.push(rotation, discovery, startMesh(context), startMembers(context), startMfs(context), startHpc(context, admin, jobs, migration))
     api.serve(netCheckAnswers(context, discovery.packetsHeard))
   })
 }

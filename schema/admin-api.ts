@@ -1,4 +1,6 @@
 import * as z from 'zod'
+import { jobIdSchema } from './job.ts'
+import { SPEED_LIMIT } from './load.ts'
 import { nodeIdSchema } from './node-state.ts'
 
 /** What the administrator of a node says about jobs (mosctl, /hpc/admin), and the figures a node tells of itself. */
@@ -13,7 +15,7 @@ export const adminSettingsSchema = z.strictObject({
   /** This node tells no load to others and asks for none. */
   quiet: z.boolean(),
   /** Speed of one CPU as the administrator says it is, in units of the standard CPU; null: as measured. */
-  speed: z.int().min(1).max(10_000_000).nullable(),
+  speed: z.int().min(1).max(SPEED_LIMIT).nullable(),
 })
 export type AdminSettings = z.output<typeof adminSettingsSchema>
 
@@ -36,9 +38,26 @@ export const nodeFiguresSchema = z.strictObject({
 })
 export type NodeFigures = z.output<typeof nodeFiguresSchema>
 
+/** `bring`: this home's jobs come back from wherever they are. `expel`: guests here go home. */
+export const homecomingWordSchema = z.enum(['bring', 'expel'])
+export type HomecomingWord = z.output<typeof homecomingWordSchema>
+
+export const homecomingSchema = z.strictObject({
+  /** Jobs that are at home now. */
+  moved: z.array(jobIdSchema),
+  staying: z.array(z.strictObject({ job: jobIdSchema, code: z.string(), why: z.string() })),
+})
+export type Homecoming = z.output<typeof homecomingSchema>
+
 export const adminRequestSchemas = [
+  /** Answers with a line for each step, and at last with its report. */
+  z.strictObject({ request: z.literal('homecoming'), word: homecomingWordSchema }),
   z.strictObject({ request: z.literal('admin'), change: adminSettingsSchema.partial().default({}) }),
   z.strictObject({ request: z.literal('figures'), node: nodeIdSchema.optional() }),
 ] as const
 
-export const adminResultSchemas = { admin: adminSettingsSchema, figures: nodeFiguresSchema }
+export const adminResultSchemas = {
+  admin: adminSettingsSchema,
+  figures: nodeFiguresSchema,
+  homecoming: z.union([z.strictObject({ progress: z.string() }), z.strictObject({ report: homecomingSchema })]),
+} as const

@@ -98,3 +98,7 @@ export const jobSchema = z.strictObject({
   outcome: outcomeSchema.optional(),
 })
 export type Job = z.output<typeof jobSchema>
+
+/** What may be said about a job while it runs. */
+export const jobChangeSchema = jobSchema.pick({ lock: true, mask: true, hints: true }).partial()
+export type JobChange = z.output<typeof jobChangeSchema>

@@ -5,6 +5,8 @@ import { nodeIdSchema } from './node-state.ts'
 
 /** Speed of the standard CPU; the seed's unit, in which `mosctl setspeed` and `getspeed` count. */
 export const STANDARD_SPEED = 10_000
+/** The largest speed that can be set: ten thousand standard CPUs. */
+export const SPEED_LIMIT = 100_000_000
 
 /** The largest load that travels, in standard CPUs' worth of runnable processes. */
 export const LOAD_LIMIT = 655.35

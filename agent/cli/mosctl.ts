@@ -1,10 +1,10 @@
-import type { AdminSettings, NodeFigures } from '../../schema/admin-api.ts'
+import type { AdminSettings, Homecoming, NodeFigures } from '../../schema/admin-api.ts'
 import type { Member } from '../../schema/node-state.ts'
 import { formatNodeId } from '../api/describe.ts'
 import { NodeError } from '../api/node-error.ts'
-import { ask } from './agent-client.ts'
+import { ask, follow } from './agent-client.ts'
 import { UsageError } from './usage-error.ts'
-import { jsonOption } from './verb.ts'
+import { EXIT, jsonOption } from './verb.ts'
 import type { Verb, VerbInput } from './verb.ts'
 
 /** The seed's words that set something (openMosix HOWTO, table 8-6), and what they set. */
@@ -31,6 +31,8 @@ export const mosctl: Verb = {
     'lstay, nolstay      jobs whose home this is stay here; guests may move on',
     'block, noblock      no guest comes here',
     'quiet, noquiet      this node tells no load and asks for none',
+    'bring               all jobs whose home this is come back',
+    'expel               all guests here go home',
     'setspeed NUMBER     the speed of one CPU, 10000 being the standard; 0: as measured',
     'status [NODE]       settings and figures of a node',
     'getload, getspeed, getmem, getfree, getutil [NODE]',
@@ -45,6 +47,7 @@ export const mosctl: Verb = {
     const [word = '', argument] = input.words
     const change = SETTING_WORDS[word] ?? (word === 'setspeed' ? { speed: readSpeed(argument) } : undefined)
     if (change) return tell(input, await ask(input.socketPath, 'admin', { change }), formatSettings)
+    if (word === 'bring' || word === 'expel') return sendHome(input, word)
     const figure = FIGURE_WORDS[word]
     if (!figure && !['status', 'isup', 'whois'].includes(word)) throw new UsageError(`mosctl has no word "${word}"`, 'plump help mosctl')
     const member = findMember(await ask(input.socketPath, 'nodes'), argument)
@@ -58,6 +61,22 @@ export const mosctl: Verb = {
 
 function tell<Result>({ options, print }: VerbInput, result: Result, format: (result: Result) => string): void {
   print(options['json'] === true ? JSON.stringify(result, null, 2) : format(result))
+}
+
+/** Exit code 1 when a job stays where it is. */
+async function sendHome(input: VerbInput, word: 'bring' | 'expel'): Promise<number> {
+  let staying = 0
+  await follow(input.socketPath, 'homecoming', { word }, (result) => {
+    if ('progress' in result) return void process.stderr.write(`${result.progress}\n`)
+    staying = result.report.staying.length
+    tell(input, result.report, formatHomecoming)
+  })
+  return staying === 0 ? EXIT.done : EXIT.failed
+}
+
+function formatHomecoming({ moved, staying }: Homecoming): string {
+  const came = moved.length === 0 ? 'no job came home' : `at home: ${moved.join(' ')}`
+  return [came, ...staying.map(({ job, code, why }) => `stays: ${job} ${code}: ${why}`)].join('\n')
 }
 
 function isUp(input: VerbInput, member: Member): void {

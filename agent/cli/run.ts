@@ -1,4 +1,5 @@
 import type { Hints, JobSpec, Mask } from '../../schema/job.ts'
+import { parseMask } from '../jobs/mask-text.ts'
 import { attachJob, endLike } from './attached-job.ts'
 import { askJobs, openJobs } from './job-client.ts'
 import { UsageError } from './usage-error.ts'
@@ -95,16 +96,15 @@ function lockOf(options: Options): 'none' | 'here' | 'home' {
 }
 
 function maskOf(options: Options): Mask {
-  if (options['nodes'] !== undefined) return parseMask(`allow:${String(options['nodes'])}`)
+  if (options['nodes'] !== undefined) return readMask(`allow:${String(options['nodes'])}`)
   const text = options['mask'] ?? process.env[MASK_VARIABLE]
-  return text === undefined ? { rule: 'any' } : parseMask(String(text))
+  return text === undefined ? { rule: 'any' } : readMask(String(text))
 }
 
-/** `allow:ID,ID` or `deny:ID,ID`. Throws UsageError. */
-export function parseMask(text: string): Mask {
-  const [rule, list = ''] = text.split(':')
-  if (rule !== 'allow' && rule !== 'deny') throw new UsageError(`a mask is allow:ID,… or deny:ID,…, not "${text}"`, 'mosrun --mask deny:2661 COMMAND')
-  return { rule, nodes: list.split(',').filter((id) => id !== '').map(parseNode) }
+function readMask(text: string): Mask {
+  const mask = parseMask(text)
+  if (mask !== undefined) return mask
+  throw new UsageError(`a mask is any, allow:ID,… or deny:ID,…, not "${text}"`, 'mosrun --mask deny:2661 COMMAND')
 }
 
 function hintsOf(options: Options): Hints {

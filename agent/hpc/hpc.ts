@@ -4,6 +4,8 @@ import { dirname } from 'node:path'
 import type { Admin } from '../admin/admin.ts'
 import { nodeMembers, statusState } from '../api/node-status.ts'
 import type { AgentContext, Capability } from '../capability.ts'
+import type { Jobs } from '../jobs/jobs.ts'
+import type { Migration } from '../migration/migration.ts'
 import { run } from '../os/run.ts'
 import { currentMounts } from '../mfs/nfs-client.ts'
 import { serveNinep } from './ninep-server.ts'
@@ -17,10 +19,14 @@ const RETRY_MS = 10_000
 const CONNECTIONS_LIMIT = 8
 
 /** Shows state and settings below /hpc, by the kernel's 9P client; it begins once the node serves its files, when the modules are there. */
-export function startHpc(context: AgentContext, admin: Admin): Capability {
+export function startHpc(context: AgentContext, admin: Admin, jobs: Pick<Jobs, 'change'>, migration: Pick<Migration, 'orderMove'>): Capability {
   const { state } = context
   const log = context.log.named('hpc')
-  const tree = hpcTree({ self: () => state.get('identity')?.id, members: () => nodeMembers(statusState(state)), admin })
+  const tree = hpcTree({
+    self: () => state.get('identity')?.id, members: () => nodeMembers(statusState(state)), admin,
+    jobs: () => state.get('jobs'), move: (job, to) => migration.orderMove(job, to), change: (job, change) => jobs.change(job, change),
+    refused: (why) => log.info(why),
+  })
   const server = createServer((socket) => serveNinep(socket, tree))
   server.maxConnections = CONNECTIONS_LIMIT
   let timer: NodeJS.Timeout | undefined

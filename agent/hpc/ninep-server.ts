@@ -5,6 +5,8 @@ import { encodeMessage, ERRNO, FieldReader, FieldWriter, MESSAGE, MESSAGE_LIMIT_
 /** A small text that can be read, and written if it has `write`; a throw of {@link FileError} is the error the reader or writer gets. */
 export interface TextFile {
   kind: 'file'
+  /** Who may write it besides root; root alone when absent. */
+  uid?: number
   read(): string | Promise<string>
   write?(text: string): void | Promise<void>
 }
@@ -45,14 +47,21 @@ interface Fid {
 /** Serves `root` to one client, the kernel, until the connection ends. A message that cannot be read ends it. */
 export function serveNinep(stream: Duplex, root: Folder): void {
   const fids = new Map<number, Fid>()
+  /** What is being answered, by tag. Once it is flushed its tag may mean something else, and its answer must not be sent. */
+  const underWay = new Map<number, Message>()
   const split = messageSplitter()
-  const serve = async ({ type, tag, fields }: Message): Promise<void> => {
+  const serve = async (message: Message): Promise<void> => {
+    const { type, tag, fields } = message
+    underWay.set(tag, message)
+    if (type === MESSAGE.flush && fields.length >= 2) underWay.delete(fields.readUInt16LE(0))
     let answer: Buffer
     try {
       answer = encodeMessage(type + 1, tag, await answerMessage(type, new FieldReader(fields), fids, root))
     } catch (error) {
       answer = encodeMessage(MESSAGE.error, tag, new FieldWriter().u32(error instanceof FileError ? error.errno : ERRNO.EIO).toBuffer())
     }
+    if (underWay.get(tag) !== message) return
+    underWay.delete(tag)
     if (stream.writable) stream.write(answer)
   }
   stream.on('error', () => stream.destroy())
@@ -91,7 +100,7 @@ async function answerMessage(type: number, fields: FieldReader, fids: Map<number
     case MESSAGE.getattr: {
       const { path, entry } = held()
       const mode = entry.kind === 'folder' ? S_IFDIR | 0o555 : S_IFREG | (entry.write ? 0o644 : 0o444)
-      out.u64(GETATTR_BASIC).qid(qidOf(path, entry)).u32(mode).u32(0).u32(0).u64(1n).u64(0n).u64(SIZE_SHOWN)
+      out.u64(GETATTR_BASIC).qid(qidOf(path, entry)).u32(mode).u32((entry.kind === 'file' ? entry.uid : undefined) ?? 0).u32(0).u64(1n).u64(0n).u64(SIZE_SHOWN)
       out.u64(BLOCK_BYTES).u64(0n)
       // Times of access, change and the like, which these files have none of.
       for (let time = 0; time < 10; time++) out.u64(0n)

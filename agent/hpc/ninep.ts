@@ -8,7 +8,7 @@ export const NO_FID = 0xffff_ffff
 export const HEAD_BYTES = 7
 /** Largest message either side sends. */
 export const MESSAGE_LIMIT_BYTES = 64 * 1024
-export const ERRNO = { EPERM: 1, ENOENT: 2, EIO: 5, EBADF: 9, EACCES: 13, ENOTDIR: 20, EISDIR: 21, EINVAL: 22, EPROTO: 71, EOPNOTSUPP: 95, EHOSTUNREACH: 113 } as const
+export const ERRNO = { EPERM: 1, ENOENT: 2, ESRCH: 3, EIO: 5, ENXIO: 6, EBADF: 9, EAGAIN: 11, EACCES: 13, EBUSY: 16, ENOTDIR: 20, EISDIR: 21, EINVAL: 22, EPROTO: 71, EOPNOTSUPP: 95, ECONNREFUSED: 111, EHOSTUNREACH: 113 } as const
 
 export interface Qid {
   folder: boolean

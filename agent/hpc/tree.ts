@@ -1,26 +1,29 @@
 import type { AdminSettings, NodeFigures } from '../../schema/admin-api.ts'
+import { SPEED_LIMIT } from '../../schema/load.ts'
 import type { Member, NodeId } from '../../schema/node-state.ts'
 import { NodeError } from '../api/node-error.ts'
 import type { Admin } from '../admin/admin.ts'
-import { ERRNO } from './ninep.ts'
-import { FileError, type Entry, type Folder, type TextFile } from './ninep-server.ts'
+import { asFileErrors } from './file-errors.ts'
+import { folder, line, readSwitch, readWhole, refuse } from './files.ts'
+import { jobsFolder, remoteFolder, type JobsView } from './job-files.ts'
+import type { Entry, Folder, TextFile } from './ninep-server.ts'
 
-/** What /hpc shows: the seed's /proc/hpc (openMosix HOWTO, tables 8-1 to 8-4), with the members as they are now. */
+/** What /hpc shows: the seed's /proc/hpc (openMosix HOWTO, tables 8-1 to 8-5), with the members and jobs as they are now. */
 
-export interface HpcView {
-  self(): NodeId | undefined
+export interface HpcView extends JobsView {
   members(): readonly Member[]
-  admin: Pick<Admin, 'settings' | 'change' | 'figures'>
+  admin: Pick<Admin, 'settings' | 'change' | 'figures' | 'sendHome'>
 }
 
 const SWITCHES = ['block', 'lstay', 'quiet', 'stay'] as const
 const MEMORY_UNIT_KIB = 1_024
 
 export function hpcTree(view: HpcView): Folder {
-  return folder({ admin: folder(adminFiles(view)), nodes: nodesFolder(view) })
+  return folder({ admin: folder(adminFiles(view)), jobs: jobsFolder(view), nodes: nodesFolder(view), remote: remoteFolder(view) })
 }
 
-function adminFiles({ self, admin }: HpcView): Record<string, Entry> {
+function adminFiles(view: HpcView): Record<string, Entry> {
+  const { self, admin } = view
   const switches = SWITCHES.map((name): [string, Entry] => [name, {
     kind: 'file',
     read: () => line(admin.settings()[name] ? 1 : 0),
@@ -28,26 +31,35 @@ function adminFiles({ self, admin }: HpcView): Record<string, Entry> {
   }])
   return {
     ...Object.fromEntries(switches),
+    bring: homecomingFile(view, 'bring'),
+    expel: homecomingFile(view, 'expel'),
     mospe: { kind: 'file', read: () => line(self() ?? 0) },
     speed: {
       kind: 'file',
       read: async () => line((await admin.figures()).speed),
-      write: (text) => void admin.change({ speed: readWhole(text, 1, 10_000_000) }),
+      write: (text) => void admin.change({ speed: readWhole(text, 1, SPEED_LIMIT) }),
     },
   }
 }
 
+/** Reads as 0; writing a 1 ends when all are at home, and is an error when one stays. */
+function homecomingFile({ admin, refused }: HpcView, word: 'bring' | 'expel'): TextFile {
+  return {
+    kind: 'file',
+    read: () => line(0),
+    write: (text) => asFileErrors(async () => {
+      if (!readSwitch(text)) refuse('only a 1 may be written')
+      const [first] = (await admin.sendHome(word, () => undefined)).staying
+      if (first) throw new NodeError(first.code, `${word}: job ${first.job} stays: ${first.why}`, `mosctl ${word} tells of all`)
+    }, refused),
+  }
+}
+
 /** One folder a member, whether it is alive or not; figures of one that does not answer give an error to whoever reads them. */
-function nodesFolder({ members, admin }: HpcView): Folder {
+function nodesFolder({ members, admin, refused }: HpcView): Folder {
   const figure = (id: NodeId, tell: (figures: NodeFigures) => number): TextFile => ({
     kind: 'file',
-    read: async () => {
-      try {
-        return line(tell(await admin.figures(id)))
-      } catch (error) {
-        throw new FileError(error instanceof NodeError ? ERRNO.EHOSTUNREACH : ERRNO.EIO, String(error))
-      }
-    },
+    read: () => asFileErrors(async () => line(tell(await admin.figures(id))), refused),
   })
   return {
     kind: 'folder',
@@ -68,23 +80,4 @@ function nodesFolder({ members, admin }: HpcView): Folder {
       })
     },
   }
-}
-
-function folder(entries: Readonly<Record<string, Entry>>): Folder {
-  return { kind: 'folder', names: () => Object.keys(entries), entry: (name) => (Object.hasOwn(entries, name) ? entries[name] : undefined) }
-}
-
-function line(value: number): string {
-  return `${value}\n`
-}
-
-/** `0` or `1`; anything else is an error to the writer. */
-export function readSwitch(text: string): boolean {
-  return readWhole(text, 0, 1) === 1
-}
-
-export function readWhole(text: string, least: number, most: number): number {
-  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
-  if (!(value >= least && value <= most)) throw new FileError(ERRNO.EINVAL, `a whole number from ${least} to ${most} was expected`)
-  return value
 }

@@ -74,6 +74,7 @@ export class Holder {
     const { id, home } = record.job
     if (this.#jobs.has(id)) throw new NodeError('JOB_EXISTS', `job ${id} is on this node already`, 'see it with: plump job ls')
     const self = this.#self()
+    if (home !== self && this.#context.state.get('admin').block) throw new NodeError('BLOCKED', `node ${self} takes no guests`, 'name another node, or say there: mosctl noblock')
     const homeRoot = homeRootOf(home, self)
     if (!existsSync(`${homeRoot}/usr`)) {
       throw new NodeError('HOME_UNREACHABLE', `the files of node ${home} cannot be reached at ${homeRoot}`, 'see whether it is alive with: plump nodes')

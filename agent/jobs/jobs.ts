@@ -1,4 +1,4 @@
-import type { Job, Mask } from '../../schema/job.ts'
+import type { Job, JobChange, Mask } from '../../schema/job.ts'
 import type { JobRequest } from '../../schema/job-api.ts'
 import type { JobControlRequest } from '../../schema/job-link.ts'
 import type { NodeId } from '../../schema/node-state.ts'
@@ -10,6 +10,7 @@ import { groupsOf, type Caller } from './caller.ts'
 import { Holder } from './holder.ts'
 import { Home } from './home.ts'
 import type { HomeJob } from './home-job.ts'
+import { serveJobSettings, type JobSettings } from './job-settings.ts'
 import { listenForJobs, type JobClientRequest } from './job-socket.ts'
 import { sendLogs } from './logs.ts'
 import { CLAIMS_FOLDER, JOBS_SOCKET } from './places.ts'
@@ -23,6 +24,8 @@ const STATE_PACE_MS = 100
 export interface Jobs extends Capability {
   holder: Holder
   home: Home
+  /** Changes what is said about a job, on its home or where it runs. Throws NodeError. */
+  change(id: string, change: JobChange): Promise<Job>
 }
 
 /** Runs jobs: starts them here or elsewhere, keeps their deputies, and answers mosrun and the job verbs. */
@@ -39,13 +42,14 @@ export function startJobs(context: AgentContext, peers: Peers): Jobs {
   const home = new Home(context, { peers, changed })
   holder.serve()
   home.serve()
+  const settings = serveJobSettings({ holder, home, peers, self: () => context.state.get('identity')?.id ?? 0 })
 
   const running: (() => void)[] = []
   const begin = (): void => {
     holder.takeOverRunning()
     home.takeOver()
     settleVanished(holder, home, context)
-    const server = listenForJobs({ socket: JOBS_SOCKET, claims: CLAIMS_FOLDER }, (request) => serveRequest(context, { holder, home, peers }, request), log)
+    const server = listenForJobs({ socket: JOBS_SOCKET, claims: CLAIMS_FOLDER }, (request) => serveRequest(context, { holder, home, peers, settings }, request), log)
     const timer = setInterval(() => {
       holder.measure()
       home.tidy()
@@ -67,6 +71,7 @@ export function startJobs(context: AgentContext, peers: Peers): Jobs {
   return {
     holder,
     home,
+    change: (id, change) => settings.change(id, change),
     stop() {
       unwatch()
       clearTimeout(pendingChange)
@@ -101,6 +106,7 @@ interface Parts {
   holder: Holder
   home: Home
   peers: Peers
+  settings: JobSettings
 }
 
 async function serveRequest(context: AgentContext, parts: Parts, { request, caller, socket, answer }: JobClientRequest): Promise<void> {
@@ -137,8 +143,7 @@ async function serveRequest(context: AgentContext, parts: Parts, { request, call
       break
     case 'lock': {
       const job = allowed(home.job(request.job), caller)
-      job.update({ lock: request.lock })
-      answer(job.job)
+      answer(await parts.settings.change(job.job.id, { lock: request.lock }))
       break
     }
   }

@@ -27,6 +27,8 @@ export interface Migration extends Capability {
   answers: Partial<ApiAnswers>
   /** Moves a job that runs here. Throws NodeError; the job goes on here then, unless home is gone. */
   migrateJob(id: JobId, target: NodeId, why: string, progress?: (text: string) => void): Promise<MigrationReport>
+  /** Moves a job that runs here, or whose home is here, wherever it runs. Throws NodeError when it stays. */
+  orderMove(id: JobId, to: NodeId | 'home' | 'best', progress?: (text: string) => void): Promise<MigrationReport>
 }
 
 /** Moves jobs between this node and others; `arrived` hears of each that came here, from where and how long it stood still. */
@@ -35,6 +37,7 @@ export function startMigration(context: AgentContext, peers: Peers, jobs: Jobs, 
   mover.serve()
   return {
     migrateJob: (id, target, why, progress) => mover.migrate(id, target, why, progress ?? (() => undefined)),
+    orderMove: (id, to, progress) => mover.order(id, to, progress ?? (() => undefined)),
     answers: {
       migrate: async ({ job, to }, send) => {
         send({ report: await mover.order(job, to, (progress) => send({ progress })) })
