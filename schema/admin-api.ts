@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { jobIdSchema } from './job.ts'
-import { SPEED_LIMIT } from './load.ts'
+import { setSpeedSchema } from './balance-api.ts'
 import { nodeIdSchema } from './node-state.ts'
 
 /** What the administrator of a node says about jobs (mosctl, /hpc/admin), and the figures a node tells of itself. */
@@ -15,7 +15,7 @@ export const adminSettingsSchema = z.strictObject({
   /** This node tells no load to others and asks for none. */
   quiet: z.boolean(),
   /** Speed of one CPU as the administrator says it is, in units of the standard CPU; null: as measured. */
-  speed: z.int().min(1).max(SPEED_LIMIT).nullable(),
+  speed: setSpeedSchema.nullable(),
 })
 export type AdminSettings = z.output<typeof adminSettingsSchema>
 
@@ -25,7 +25,7 @@ export const nodeFiguresSchema = z.strictObject({
   id: nodeIdSchema,
   cpus: z.int().min(1),
   speed: z.int().min(1),
-  /** Runnable processes by the last minute. */
+  /** Runnable processes per CPU of standard speed, as others are told it. */
   load: z.number().min(0),
   memoryTotalKiB: z.int().min(0),
   /** Not used by anything. */
@@ -49,7 +49,13 @@ export const homecomingSchema = z.strictObject({
 })
 export type Homecoming = z.output<typeof homecomingSchema>
 
+/** Members named by hand (setpe): each with all its addresses. */
+export const staticMembersSchema = z.array(z.strictObject({ id: nodeIdSchema.min(1), addresses: z.array(z.ipv4()).min(1).max(16) })).max(1_024)
+export type StaticMembers = z.output<typeof staticMembersSchema>
+
 export const adminRequestSchemas = [
+  /** An empty list forgets them. */
+  z.strictObject({ request: z.literal('set-map'), members: staticMembersSchema }),
   /** Answers with a line for each step, and at last with its report. */
   z.strictObject({ request: z.literal('homecoming'), word: homecomingWordSchema }),
   z.strictObject({ request: z.literal('admin'), change: adminSettingsSchema.partial().default({}) }),
@@ -59,5 +65,6 @@ export const adminRequestSchemas = [
 export const adminResultSchemas = {
   admin: adminSettingsSchema,
   figures: nodeFiguresSchema,
+  'set-map': z.strictObject({ ownId: nodeIdSchema, members: staticMembersSchema }),
   homecoming: z.union([z.strictObject({ progress: z.string() }), z.strictObject({ report: homecomingSchema })]),
 } as const

@@ -1,12 +1,12 @@
 import * as z from 'zod'
 import { judgementSchema } from './decision.ts'
-import { loadEntrySchema, seenLoadSchema } from './load.ts'
+import { loadEntrySchema, seenLoadSchema, SPEED_LIMIT } from './load.ts'
 import { memberSchema, nodeIdSchema } from './node-state.ts'
 
 /** Requests of the local API that the balancer answers, and their results. */
 
-/** Speeds that can be set: from a hundredth of a standard CPU to ten thousand of them. */
-export const setSpeedSchema = z.int().min(100).max(100_000_000)
+/** Speeds that can be set, by tune and by mosctl setspeed alike. */
+export const setSpeedSchema = z.int().min(1).max(SPEED_LIMIT)
 
 export const balanceRequests = [
   z.strictObject({ request: z.literal('loads') }),

@@ -37,7 +37,7 @@ export function startAdmin(context: AgentContext, peers: Pick<Peers, 'call' | 'a
   const own = (): NodeFigures => {
     const id = state.get('identity')?.id
     if (id === undefined) throw new NodeError('NO_NODE_ID', 'this node has no id yet, because it has no address', 'plump status tells what it waits for')
-    return read(id, state.get('admin'))
+    return read(id, state.get('admin'), state.get('loads'))
   }
   peers.answer(CHANNEL, z.strictObject({}), () => Promise.resolve(own()))
   let moveHome: HomecomingEdges['moveHome'] = () => Promise.reject(new NodeError('NOT_YET', 'this node moves no jobs yet', 'try again when plump status says ready'))

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { readFileSync } from 'node:fs'
 import type { AdminSettings, NodeFigures } from '../../schema/admin-api.ts'
+import type { Loads } from '../../schema/balance-api.ts'
 import { STANDARD_SPEED } from '../../schema/load.ts'
 import type { NodeId } from '../../schema/node-state.ts'
 
@@ -25,9 +26,9 @@ export function utilisation(before: CpuTicks, now: CpuTicks): number {
 }
 
 /** Gives the function that tells this node's figures; the utilisation is that since it was called last. */
-export function figuresReader(procFolder = '/proc'): (id: NodeId, settings: AdminSettings) => NodeFigures {
+export function figuresReader(procFolder = '/proc'): (id: NodeId, settings: AdminSettings, loads: Loads) => NodeFigures {
   let ticks: CpuTicks = { busy: 0, total: 0 }
-  return (id, settings) => {
+  return (id, settings, { self, measuredSpeed }) => {
     const text = (name: string): string => readFileSync(`${procFolder}/${name}`, 'utf8')
     const memory = text('meminfo')
     const kib = (name: string): number => Number(new RegExp(`^${name}: +(\\d+) kB$`, 'm').exec(memory)?.[1] ?? 0)
@@ -35,7 +36,9 @@ export function figuresReader(procFolder = '/proc'): (id: NodeId, settings: Admi
     const used = utilisation(ticks, now)
     ticks = now
     return {
-      id, settings, cpus: availableParallelism(), speed: settings.speed ?? STANDARD_SPEED, load: Number(/^[\d.]+/.exec(text('loadavg'))?.[0] ?? 0),
+      id, settings, cpus: availableParallelism(), speed: settings.speed ?? measuredSpeed ?? STANDARD_SPEED,
+      // The load by which nodes are balanced, as gossip tells it; before there is one, that of the last minute.
+      load: self?.load ?? Number(/^[\d.]+/.exec(text('loadavg'))?.[0] ?? 0),
       memoryTotalKiB: kib('MemTotal'), memoryFreeKiB: kib('MemFree'), memoryAvailableKiB: kib('MemAvailable'), utilisation: used,
     }
   }

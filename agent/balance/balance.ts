@@ -51,9 +51,12 @@ export interface Balance extends Capability {
   answers: Partial<ApiAnswers>
 }
 
-/** Measures this node's load once a second, tells it, and moves jobs to where they cost least. It begins when the node is ready. */
-export function startBalance(context: AgentContext, peers: Peers): Balance {
-  const driver = new Driver(context, peers)
+/**
+ * Measures this node's load once a second, tells it, and moves jobs to where they cost least. It begins when the node is ready. A speed that somebody
+ * sets goes to `setSpeed`, which keeps it in state `admin`; null: as measured.
+ */
+export function startBalance(context: AgentContext, peers: Peers, setSpeed: (speed: number | null) => void): Balance {
+  const driver = new Driver(context, peers, setSpeed)
   const unwatch = context.state.watch('stage', () => driver.begin())
   driver.begin()
   return {
@@ -71,6 +74,7 @@ class Driver {
   readonly jobs = new HeldJobs()
   readonly #context: AgentContext
   readonly #peers: Peers
+  readonly #setSpeed: (speed: number | null) => void
   readonly #sampler = new Sampler()
   readonly #log = new DecisionLog()
   readonly #known = new LastKnown()
@@ -80,14 +84,13 @@ class Driver {
   #gossip: GossipSocket | undefined
   #timer: NodeJS.Timeout | undefined
   #measuredSpeed: number | undefined
-  /** By tune, for as long as the agent runs; the administrator's word (state `admin`) comes first. */
-  #setSpeed: number | undefined
   #lastMs = 0
   #stopped = false
 
-  constructor(context: AgentContext, peers: Peers) {
+  constructor(context: AgentContext, peers: Peers, setSpeed: (speed: number | null) => void) {
     this.#context = context
     this.#peers = peers
+    this.#setSpeed = setSpeed
     peers.answer(CHANNEL, balanceCallSchema, (call, from) => Promise.resolve(this.#answer(call, from)))
   }
 
@@ -134,14 +137,14 @@ class Driver {
       },
       'set-speed': async ({ speed }, send) => {
         if (speed === 'measure') await this.#measure()
-        this.#setSpeed = typeof speed === 'number' ? speed : undefined
+        this.#setSpeed(typeof speed === 'number' ? speed : null)
         send({ speed: this.#speed() })
       },
     }
   }
 
   #speed(): number {
-    return this.#context.state.get('admin').speed ?? this.#setSpeed ?? this.#measuredSpeed ?? STANDARD_SPEED
+    return this.#context.state.get('admin').speed ?? this.#measuredSpeed ?? STANDARD_SPEED
   }
 
   async #measure(): Promise<void> {

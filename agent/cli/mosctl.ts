@@ -86,8 +86,8 @@ function isUp(input: VerbInput, member: Member): void {
 }
 
 function readSpeed(text: string | undefined): number | null {
-  const speed = text !== undefined && /^\d{1,8}$/.test(text) ? Number(text) : Number.NaN
-  if (!(speed <= 10_000_000)) throw new UsageError('setspeed takes a whole number up to 10000000', 'mosctl setspeed 10000')
+  const speed = text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
+  if (!(speed <= 100_000_000)) throw new UsageError('setspeed takes a whole number up to 100000000', 'mosctl setspeed 10000')
   return speed === 0 ? null : speed
 }
 

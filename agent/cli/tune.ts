@@ -7,7 +7,8 @@ export const tune: Verb = {
   name: 'tune',
   usage: '[SPEED | measured] [--json]',
   summary: 'measure this node\'s CPU speed again, or set it',
-  details: 'Without a word, measures the speed of a CPU with a short loop (10000 is the standard CPU). With SPEED, the node takes itself to be that fast: a low figure makes jobs leave it. With "measured", goes back to what was measured.',
+  details: 'Without a word, measures the speed of a CPU with a short loop (10000 is the standard CPU). With SPEED, the node takes itself to be that fast: a low figure makes jobs leave it. With "measured", goes back to what was measured. '
+    + 'mosctl setspeed and /hpc/admin/speed set the same speed.',
   options: { json: jsonOption },
   wordsLimit: 1,
   async run({ options, words: [word], print, socketPath }) {
@@ -20,6 +21,6 @@ function wanted(word: string | undefined): number | 'measure' | 'measured' {
   if (word === undefined) return 'measure'
   if (word === 'measured') return 'measured'
   const speed = Number(word)
-  if (/^\d+$/.test(word) && speed >= 100 && speed <= 100_000_000) return speed
-  throw new UsageError(`"${word}" is no speed; it is a number from 100 to 100000000, 10000 for a standard CPU`, 'plump tune 10000')
+  if (/^\d+$/.test(word) && speed >= 1 && speed <= 100_000_000) return speed
+  throw new UsageError(`"${word}" is no speed; it is a number from 1 to 100000000, 10000 for a standard CPU`, 'plump tune 10000')
 }

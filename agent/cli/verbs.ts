@@ -14,6 +14,7 @@ import { nodes } from './nodes.ts'
 import { run, runon } from './run.ts'
 import { serve } from './serve.ts'
 import { showmap } from './showmap.ts'
+import { setpe } from './setpe.ts'
 import { packages } from './packages.ts'
 import { status } from './status.ts'
 import { support } from './support.ts'
@@ -24,7 +25,7 @@ import { why } from './why.ts'
 
 const workVerbs: readonly Verb[] = [
   run, runon, job, logs, wait, migrate, mps, mtop,
-  status, nodes, mosmon, mosctl, why, decisions, tune, nics, leases, net, netsetup, packages, log, support, serve, key, showmap, version,
+  status, nodes, mosmon, mosctl, why, decisions, tune, nics, leases, net, netsetup, packages, log, support, serve, key, showmap, setpe, version,
 ]
 
 /** Every verb of `plump` on a node, in the order of the help. */
@@ -35,6 +36,7 @@ export const VERBS: readonly Verb[] = [...workVerbs, helpVerb(workVerbs)]
  * verb. A new name is one line here and one file beside this one.
  */
 export const SEED_NAMES: Readonly<Record<string, string>> = {
-  showmap: 'showmap', migrate: 'migrate', netsetup: 'netsetup', mosctl: 'mosctl', tune: 'tune', mosmon: 'mosmon', mon: 'mosmon', mosrun: 'run', mps: 'mps', mtop: 'mtop', runon: 'runon', runhome: 'run --home', nomig: 'run --nomig',
+  showmap: 'showmap', setpe: 'setpe', migrate: 'migrate', netsetup: 'netsetup', mosctl: 'mosctl', tune: 'tune', mosmon: 'mosmon', mon: 'mosmon',
+  mosrun: 'run', mps: 'mps', mtop: 'mtop', runon: 'runon', runhome: 'run --home', nomig: 'run --nomig',
   cpujob: 'run --cpujob', iojob: 'run --iojob', nodecay: 'run --decay none', slowdecay: 'run --decay slow', fastdecay: 'run --decay fast',
 }

@@ -1,21 +1,25 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import type { AgentContext, Capability } from '../capability.ts'
+import type { StaticMembers } from '../../schema/admin-api.ts'
 import type { NodeId } from '../../schema/node-state.ts'
+import type { ApiAnswers } from '../api/answers.ts'
+import { NodeError } from '../api/node-error.ts'
 import { nodeName } from '../identity/node-id.ts'
 import { ownNameServers } from '../leases/resolv-conf.ts'
 import { chooseAddress, isOn } from './address-choice.ts'
 import { settleId } from './id-clash.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
+import { nodePaths, type MemberPaths } from './paths.ts'
 import { Joiner } from './joiner.ts'
 import { claimsOfOthers, memberTable } from './member-table.ts'
-import { ensureKeyring, isOurKeyring, SERF_KEYRING } from './serf-keyring.ts'
+import { ensureKeyring, isOurKeyring } from './serf-keyring.ts'
 import { serfNodeName } from './serf-name.ts'
 import { Rejoin } from './rejoin.ts'
 import { newSelf, restoreSelf, tagsOf, type Self } from './self.ts'
 import { serfConfig, type SerfConfig } from './serf-config.ts'
 import type { SerfMember, SerfRpc } from './serf-rpc.ts'
 import { readSerfConfig, SerfService } from './serf-service.ts'
+import { idByMap, StaticMemberFile } from './static-members.ts'
 
 /** How often the list is asked for even if serf tells of no change, and whom to join is looked at. */
 const REFRESH_MS = 10_000
@@ -25,34 +29,19 @@ const REFRESH_GAP_MS = 100
 /** A DHCP client that renews takes its address away and brings it back; only when it stays away is another chosen. */
 const ADDRESS_GONE_MS = 3_000
 
-export interface MemberPaths {
-  configFile: string
-  keyringFile: string
-  pidFile: string
-  bell: string
-  snapshotFile: string
-  sysNetFolder: string
+export interface Members extends Capability {
+  answers: Pick<ApiAnswers, 'set-map'>
 }
-
-const nodePaths = (): MemberPaths => ({
-  configFile: '/run/plump/serf/serf.json',
-  keyringFile: SERF_KEYRING,
-  pidFile: '/run/plump/serf/serf.pid',
-  bell: '/run/plump/serf/bell',
-  // On a partition PLUMPDATA, when one is mounted, so that the members of before are found again where multicast does not reach.
-  snapshotFile: existsSync('/run/plump/data/plump') ? '/run/plump/data/plump/serf-snapshot' : '/run/plump/serf/snapshot',
-  sysNetFolder: '/sys/class/net',
-})
 
 /**
  * Makes this node a member: has serf run under the node's `identity`, joins whom discovery hears, and writes `members`. It changes `identity` when
  * an older member has its id, or when another address is the one to be known by. The mesh's key must be in state `meshKey`. `context.keys` must be known; throws when they are not.
  */
-export function startMembers(context: AgentContext, paths: MemberPaths = nodePaths()): Capability {
+export function startMembers(context: AgentContext, paths: MemberPaths = nodePaths()): Members {
   if (!context.keys) throw new Error('members needs the cluster key; wait for it with waitForClusterKey()')
   const membership = new Membership(context, context.keys, paths)
   membership.start()
-  return { stop: () => membership.stop() }
+  return { answers: { 'set-map': ({ members }, send) => send(membership.setMap(members)) }, stop: () => membership.stop() }
 }
 
 class Membership {
@@ -62,6 +51,7 @@ class Membership {
   readonly #service: SerfService
   readonly #rejoin: Rejoin
   readonly #joiner: Joiner
+  readonly #staticMembers: StaticMemberFile
   readonly #stops: (() => void)[] = []
   #self: Self | undefined
   /** The address in use at which a neighbour was heard, if one was. */
@@ -77,6 +67,8 @@ class Membership {
     this.#keys = keys
     this.#paths = paths
     this.#rejoin = new Rejoin(context.config.cluster.seeds)
+    this.#staticMembers = new StaticMemberFile(paths.staticFile)
+    this.#rejoin.name(this.#staticMembers.read().flatMap(({ addresses }) => addresses))
     this.#joiner = new Joiner(this.#rejoin, log, () => context.nowMs())
     this.#service = new SerfService(paths, {
       connected: (rpc) => this.#connected(rpc),
@@ -110,6 +102,19 @@ class Membership {
 
   stop(): void {
     for (const stop of this.#stops) stop()
+  }
+
+  /** Takes members that somebody names: they are joined as long as they are none, and this node takes the id they have for it. Throws NodeError. */
+  setMap(members: StaticMembers): { ownId: NodeId; members: StaticMembers } {
+    const { state } = this.#context
+    const identity = state.get('identity')
+    if (!identity || !this.#self) throw new NodeError('NO_NODE_ID', 'this node has no id yet, because it has no address', 'plump status tells what it waits for')
+    const ownId = members.length === 0 ? identity.id : idByMap(members, { id: identity.id, leases: state.get('leases'), jobs: state.get('jobs') })
+    this.#staticMembers.write(members)
+    this.#rejoin.name(members.flatMap(({ addresses }) => addresses))
+    if (ownId !== identity.id) this.#take(this.#self, ownId, identity.address)
+    this.#joinDue()
+    return { ownId, members }
   }
 
   /** Sees to it that the address in use is the right one, without haste when members may still be met at the one that went. */

@@ -30,12 +30,19 @@ export interface RejoinView {
  */
 export class Rejoin {
   readonly #seeds: readonly string[]
+  #named: readonly string[] = []
   readonly #attempts = new Map<string, Attempts>()
   /** Oldest first. */
   #remembered: string[] = []
 
   constructor(seeds: readonly string[]) {
     this.#seeds = seeds
+  }
+
+  /** Addresses that somebody named by hand, besides the seeds; each is tried at once. */
+  name(addresses: readonly string[]): void {
+    this.#named = addresses
+    for (const address of addresses) this.#attempts.delete(address)
   }
 
   /** Remembers where members are alive; `nowMs` is when that was seen. */
@@ -53,7 +60,7 @@ export class Rejoin {
   due(view: RejoinView, nowMs: number): string[] {
     const heard = view.discovered.filter((node) => node.kind === 'same-cluster')
     const dueHeard = heard.filter((node) => this.#isDue(node.address, nowMs, node.lastHeardMs)).map((node) => node.address)
-    const dueOthers = [...this.#seeds, ...this.#remembered].filter((address) => this.#isDue(address, nowMs, -Infinity))
+    const dueOthers = [...this.#seeds, ...this.#named, ...this.#remembered].filter((address) => this.#isDue(address, nowMs, -Infinity))
     return [...new Set([...dueHeard, ...dueOthers])].filter((address) => !view.present.has(address))
   }
 

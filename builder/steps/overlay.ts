@@ -27,6 +27,7 @@ const LINKS: readonly { path: string; target: string }[] = [
   // Where the seed's packages/list had the medium.
   { path: 'cdrom', target: 'run/plump/medium' },
   { path: 'usr/bin/showmap', target: 'plump' },
+  { path: 'usr/bin/setpe', target: 'plump' },
   { path: 'usr/bin/tune', target: 'plump' },
   { path: 'usr/bin/mosmon', target: 'plump' },
   { path: 'usr/bin/mon', target: 'plump' },
