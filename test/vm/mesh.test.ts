@@ -6,12 +6,20 @@ import { buildVariant } from './support/variant.ts'
 import { withLab } from './support/with-lab.ts'
 
 const GONE_LIMIT_SECONDS = 90
+const MOVE_LIMIT_SECONDS = 120
+/** What a switch does that passes no multicast on: discovery (DNS-SD) gets neither in nor out. */
+const NO_MULTICAST = ['add table inet mute', ...['input', 'output'].flatMap((hook) => [`add chain inet mute ${hook} { type filter hook ${hook} priority -10; }`, `add rule inet mute ${hook} udp dport 5353 drop`])]
+  .map((rule) => `nft '${rule}'`).join(' && ')
 
-test('the mesh, /mfs, locks and /hpc between two nodes, and nothing of it for a machine without the key', async () => {
-  await withLab({ nodes: 2, medium: 'kernel' }, async (lab) => {
-    const [one, two] = [lab.node(1), lab.node(2)]
-    const iso = await buildVariant('stranger', 'cluster:\n  name: stranger\n')
+test('the mesh, /mfs, locks, /hpc and setpe between two nodes, and nothing of it for a machine without the key', async () => {
+  const iso = await buildVariant('stranger', 'cluster:\n  name: stranger\n')
+  await withLab({ nodes: 1, medium: 'kernel' }, async (lab) => {
+    const one = lab.node(1)
+    await one.waitForStage('ready')
+    await one.exec(NO_MULTICAST)
+    const two = await lab.add({ medium: 'kernel' })
     const stranger = await lab.add({ medium: 'kernel', iso })
+    await namesMembers(one, two)
     await Promise.all([one.waitForStage('joined'), two.waitForStage('joined')])
     const [a, b] = await Promise.all([idOf(one), idOf(two)])
     await Promise.all([until('node 1 sees the files of node 2', 90, () => works(one, `test -s /mfs/${b}/etc/hostname`)),
@@ -30,6 +38,7 @@ test('the mesh, /mfs, locks and /hpc between two nodes, and nothing of it for a 
 
     await locks(one, two, b)
     await hpc(one, two, a, b)
+    await jobsGoHome(one, two, a, b)
 
     // A machine on the same wire without the key reaches no port of NFS, peers or the API, at neither address.
     await stranger.waitForStage('ready')
@@ -52,6 +61,44 @@ test('the mesh, /mfs, locks and /hpc between two nodes, and nothing of it for a 
     expect(await said(two, 'cat /root/note')).toBe('again')
   })
 })
+
+/** Where no multicast passes, a node is alone until somebody names the others; the members' own map names them as well. */
+async function namesMembers(one: LabNode, two: LabNode): Promise<void> {
+  const [first, second] = [await one.waitForStage('ready'), await two.waitForStage('ready')]
+  expect(await said(two, 'plump nodes --json | grep -c \'"self"\'')).toBe('1')
+  await two.exec(`echo '${first.fields['id']} ${first.fields['addr']} 1' > /tmp/map`)
+  expect(await works(two, 'setpe -w -f /tmp/map')).toBe(false)
+  await two.exec(`echo '${second.fields['id']} ${second.fields['addr']} 1 # this node' >> /tmp/map`)
+  expect(await said(two, 'setpe -w -f /tmp/map')).toBe(`2 nodes named; this one is node ${second.fields['id']}`)
+  await Promise.all([one.waitForStage('joined'), two.waitForStage('joined')])
+  expect(await said(one, 'setpe -r -f /tmp/map; setpe -w -f /tmp/map')).toBe(`2 nodes named; this one is node ${first.fields['id']}`)
+  await one.exec('nft delete table inet mute')
+}
+
+/** /hpc moves a job away; expel there and bring here take it home; a node that takes no guests gets none. */
+async function jobsGoHome(one: LabNode, two: LabNode, a: number, b: number): Promise<void> {
+  const ordered = { limitSeconds: MOVE_LIMIT_SECONDS }
+  // Nobody else is to move it.
+  for (const node of [one, two]) await node.exec('mosctl stay')
+  const job = await said(one, 'mosrun -b tail -f /dev/null')
+  const where = (): Promise<string> => said(one, `cat /hpc/jobs/${job}/where`)
+  expect(await works(one, `echo nowhere > /hpc/jobs/${job}/goto`)).toBe(false)
+  expect((await one.exec(`echo ${b} > /hpc/jobs/${job}/goto`, ordered)).exitCode).toBe(0)
+  expect(await where()).toBe(String(b))
+  expect(await said(two, `cat /hpc/remote/${job}/from`)).toBe(String(a))
+  expect((await two.exec('mosctl expel', ordered)).stdout.trim()).toBe(`at home: ${job}`)
+  expect(await where()).toBe(String(a))
+  await two.exec('mosctl block')
+  expect((await one.exec(`migrate ${job} ${b}`, ordered)).stderr).toMatch(/^error\[BLOCKED\]/m)
+  await two.exec('mosctl noblock')
+  expect((await one.exec(`migrate ${job} ${b}`, ordered)).exitCode).toBe(0)
+  expect((await one.exec('echo 1 > /hpc/admin/bring', ordered)).exitCode).toBe(0)
+  expect(await where()).toBe(String(a))
+  expect(await said(one, `cat /hpc/jobs/${job}/nmigs`)).toBe('4')
+  expect(await works(one, `echo deny:${b} > /hpc/jobs/${job}/mask`)).toBe(true)
+  expect((await one.exec(`echo ${b} > /hpc/jobs/${job}/goto`, ordered)).exitCode).not.toBe(0)
+  await one.exec(`plump job kill ${job} KILL`)
+}
 
 /** A lock taken through /mfs is held at the node that has the file, and keeps other processes out. */
 async function locks(one: LabNode, two: LabNode, id: number): Promise<void> {

@@ -1,0 +1,132 @@
+import * as z from 'zod'
+import { jobSchema } from '../../schema/job.ts'
+import { meshAddress } from '../../schema/mesh-address.ts'
+import { migrationReportSchema, type MigrationReport } from '../../schema/migration.ts'
+import { memberSchema } from '../../schema/node-state.ts'
+import { startLab, type Lab } from '../lab/lab.ts'
+import type { LabNode } from '../lab/lab-node.ts'
+import { COPY_PORT, measureBareCriu, type BareCriuFigures } from './bare-criu.ts'
+import { loadProgram, type Load } from './load-program.ts'
+import { said, timed } from './node-shell.ts'
+
+const MIB = 1024 * 1024
+const BOOT_LIMIT_SECONDS = 300
+/** Images in memory and restored pages together are twice the largest job; the node itself needs the rest. */
+const MEMORY_MIB = 1_024
+const WIRE_BYTES = 64 * MIB
+const RELAY_BYTES = 32 * MIB
+/** Of moves there and back, and of starts of programs; the median and the least count. */
+const MOVES = 3
+const STARTS = 3
+
+/** Of `plump testmove --json`, what is shown here. */
+const testMoveSchema = z.object({ freezeMs: z.int() })
+
+const LOADS: readonly Load[] = [8, 64, 256].flatMap((mib) => [0, 20_000_000].map((dirtyBytesPerSecond) => ({ bytes: mib * MIB, dirtyBytesPerSecond })))
+
+export interface LoadFigures {
+  load: Load
+  /** The median by freeze time of the moves there and back. */
+  move: Pick<MigrationReport, 'freezeMs' | 'totalMs' | 'bytes' | 'rounds'>
+  /** A dump whose job goes on here: how long it stood, which is what a move given up at its end costs. */
+  abortMs: number
+  bare: BareCriuFigures
+}
+
+/** Everything `./plump bench migration` measures, all in one run between the same two machines. */
+export interface MigrationFigures {
+  loads: LoadFigures[]
+  wireBytesPerSecond: number
+  /** From a job on the other node to a program at home. */
+  relayBytesPerSecond: number
+  mosrunTrueMs: number
+  nodeNothingMs: number
+}
+
+export interface MigrationBenchOptions {
+  signal: AbortSignal
+  report: (text: string) => void
+}
+
+/** Boots two nodes from the ISO and moves jobs between them. Throws PlumpError. */
+export async function measureMigration(iso: string, options: MigrationBenchOptions): Promise<MigrationFigures> {
+  options.report('two nodes boot')
+  const lab = await startLab({ name: 'bench-migration', nodes: 2, medium: 'kernel', memoryMiB: MEMORY_MIB, iso, signal: options.signal })
+  try {
+    const pair = await openPair(lab, options.signal)
+    options.report('wire, stdio and the start of programs')
+    const wireBytesPerSecond = await measureWire(pair)
+    const start = await measureStarts(pair)
+    const loads: LoadFigures[] = []
+    for (const load of LOADS) {
+      options.report(`a job of ${load.bytes / MIB} MiB${load.dirtyBytesPerSecond > 0 ? ` that writes ${load.dirtyBytesPerSecond / 1e6} MB/s` : ''}`)
+      loads.push(await measureLoad(pair, load))
+    }
+    return { loads, wireBytesPerSecond, ...start }
+  } finally {
+    await lab.down()
+  }
+}
+
+interface Pair {
+  home: LabNode
+  other: LabNode
+  homeId: number
+  otherId: number
+}
+
+async function openPair(lab: Lab, signal: AbortSignal): Promise<Pair> {
+  const [home, other] = [lab.node(1), lab.node(2)]
+  await Promise.all([home, other].map((node) => node.waitForStage('joined', { limitSeconds: BOOT_LIMIT_SECONDS, signal })))
+  const members = z.array(memberSchema).parse(JSON.parse(await said(home, 'plump nodes --json')))
+  const [homeId = 0, otherId = 0] = [true, false].map((self) => members.find((member) => member.self === self)?.id)
+  // Jobs move when somebody says so, and by nobody else.
+  for (const [node, peer] of [[home, otherId], [other, homeId]] as const) await said(node, `mosctl stay; until [ -d /mfs/${peer}/usr ]; do sleep 1; done`)
+  return { home, other, homeId, otherId }
+}
+
+/** What the mesh carries in one plain connection. */
+async function measureWire({ home, other, otherId }: Pair): Promise<number> {
+  await said(other, `(nc -l -p ${COPY_PORT} < /dev/null > /dev/null 2>&1 &) ; until netstat -ltn | grep -q ':${COPY_PORT} '; do usleep 50000; done`)
+  const ms = await timed(home, `head -c ${WIRE_BYTES} /dev/zero | nc ${meshAddress(otherId)} ${COPY_PORT}`)
+  return Math.round(WIRE_BYTES * 1000 / ms)
+}
+
+async function measureStarts({ home, otherId }: Pair): Promise<Pick<MigrationFigures, 'relayBytesPerSecond' | 'mosrunTrueMs' | 'nodeNothingMs'>> {
+  const least = async (line: string): Promise<number> => {
+    const times: number[] = []
+    for (let start = 0; start < STARTS; start++) times.push(await timed(home, line))
+    return Math.min(...times)
+  }
+  const mosrunTrueMs = await least('mosrun true < /dev/null')
+  const nodeNothingMs = await least('node -e 0 < /dev/null')
+  const nothingThereMs = await least(`runon ${otherId} true < /dev/null`)
+  const relayMs = await timed(home, `runon ${otherId} head -c ${RELAY_BYTES} /dev/zero < /dev/null | wc -c`) - nothingThereMs
+  return { mosrunTrueMs, nodeNothingMs, relayBytesPerSecond: Math.round(RELAY_BYTES * 1000 / Math.max(1, relayMs)) }
+}
+
+async function measureLoad(pair: Pair, load: Load): Promise<LoadFigures> {
+  const { home, other, homeId, otherId } = pair
+  const program = `/root/load-${load.bytes}-${load.dirtyBytesPerSecond}`
+  const file = loadProgram(load).toString('base64')
+  for (const node of [home, other]) await said(node, `echo ${file} | base64 -d > ${program}; chmod 755 ${program}`)
+  const job = (await said(home, `mosrun -b ${program} < /dev/null`)).trim()
+  try {
+    await said(home, `until plump job show ${job} --json | awk -F '[:,]' '/"memoryBytes"/ { exit $2 < ${load.bytes} }'; do sleep 1; done`)
+    const moves: MigrationReport[] = []
+    for (let move = 0; move < MOVES; move++) {
+      const { node } = jobSchema.parse(JSON.parse(await said(home, `plump job show ${job} --json`)))
+      const [holder, to] = node === homeId ? [home, otherId] : [other, homeId]
+      moves.push(migrationReportSchema.parse(JSON.parse(await said(holder, `plump migrate ${job} ${to} --json`))))
+    }
+    const move = moves.toSorted((one, another) => one.freezeMs - another.freezeMs)[Math.floor(MOVES / 2)]
+    if (!move) throw new Error('no move was made')
+    const { node } = jobSchema.parse(JSON.parse(await said(home, `plump job show ${job} --json`)))
+    const tested = testMoveSchema.parse(JSON.parse(await said(node === homeId ? home : other, `plump testmove ${job} --json`)))
+    await said(home, `plump job kill ${job} KILL; plump wait ${job} || true`)
+    const { freezeMs, totalMs, bytes, rounds } = move
+    return { load, move: { freezeMs, totalMs, bytes, rounds }, abortMs: tested.freezeMs, bare: await measureBareCriu(program, load, home, other, meshAddress(otherId)) }
+  } finally {
+    for (const node of [home, other]) await said(node, `rm -f ${program}`)
+  }
+}

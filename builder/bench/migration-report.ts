@@ -1,0 +1,75 @@
+import type { LoadFigures, MigrationFigures } from './migration-figures.ts'
+
+/** A line of the report; `isReached` is absent where there is no goal. */
+export interface MigrationRow {
+  what: string
+  measured: string
+  goal: string
+  isReached?: boolean
+}
+
+const MB = 1_000_000
+const FREEZE_FACTOR = 1.3
+const TOTAL_FACTOR = 1.5
+const ABORT_LIMIT_MS = 500
+const MOSRUN_FACTOR = 3
+const RELAY_BYTES_PER_SECOND = 50 * MB
+const RELAY_SHARE = 0.8
+/** The size for which a move is to freeze half as long as bare CRIU. */
+const HALF_OF_BARE_BYTES = 64 * 1024 * 1024
+
+/** The figures beside what we mean to reach. */
+export function migrationRows(figures: MigrationFigures): MigrationRow[] {
+  const { wireBytesPerSecond, relayBytesPerSecond, mosrunTrueMs, nodeNothingMs } = figures
+  const relayGoal = Math.min(RELAY_BYTES_PER_SECOND, RELAY_SHARE * wireBytesPerSecond)
+  return [
+    { what: 'wire', measured: rate(wireBytesPerSecond), goal: '' },
+    { what: 'stdio from the other node', measured: rate(relayBytesPerSecond), goal: `>= ${rate(relayGoal)}`, isReached: relayBytesPerSecond >= relayGoal },
+    { what: 'node -e 0', measured: ms(nodeNothingMs), goal: '' },
+    { what: 'mosrun true', measured: ms(mosrunTrueMs), goal: `<= ${ms(MOSRUN_FACTOR * nodeNothingMs)}`, isReached: mosrunTrueMs <= MOSRUN_FACTOR * nodeNothingMs },
+    ...figures.loads.flatMap((load) => loadRows(load, wireBytesPerSecond)),
+  ]
+}
+
+function loadRows({ load, move, abortMs, bare }: LoadFigures, wireBytesPerSecond: number): MigrationRow[] {
+  const name = `${load.bytes / 1024 / 1024} MiB${load.dirtyBytesPerSecond > 0 ? `, writes ${load.dirtyBytesPerSecond / MB} MB/s` : ', idle'}`
+  const bareFreezeMs = bare.dumpMs + bare.copyMs + bare.restoreMs
+  const freezeGoalMs = Math.round(FREEZE_FACTOR * (bare.dirtyDumpMs + bare.restoreMs))
+  const totalGoalMs = Math.round(TOTAL_FACTOR * move.bytes * 1000 / wireBytesPerSecond)
+  const half = load.bytes === HALF_OF_BARE_BYTES
+  return [
+    { what: `${name}: freeze`, measured: ms(move.freezeMs), goal: `<= ${ms(freezeGoalMs)}`, isReached: move.freezeMs <= freezeGoalMs },
+    {
+      what: '  bare CRIU: dump + copy + restore', measured: `${ms(bare.dumpMs)} + ${ms(bare.copyMs)} + ${ms(bare.restoreMs)} = ${ms(bareFreezeMs)}`,
+      goal: half ? 'freeze <= half of it' : '', ...(half ? { isReached: move.freezeMs <= bareFreezeMs / 2 } : {}),
+    },
+    { what: '  bare CRIU: dump of what changed', measured: ms(bare.dirtyDumpMs), goal: '' },
+    { what: '  total', measured: ms(move.totalMs), goal: `<= ${ms(totalGoalMs)}`, isReached: move.totalMs <= totalGoalMs },
+    { what: '  over the wire', measured: `${megabytes(move.bytes)} in ${move.rounds} rounds and the rest`, goal: '' },
+    { what: '  bare CRIU: images', measured: megabytes(bare.bytes), goal: '' },
+    { what: '  given up: stood for', measured: ms(abortMs), goal: `<= ${ms(ABORT_LIMIT_MS)}`, isReached: abortMs <= ABORT_LIMIT_MS },
+  ]
+}
+
+/** The rows as an aligned text table. */
+export function migrationTable(figures: MigrationFigures): string {
+  const rows = migrationRows(figures)
+  const width = (pick: (row: MigrationRow) => string): number => Math.max(...rows.map((row) => pick(row).length))
+  const [whatWidth, measuredWidth, goalWidth] = [width((row) => row.what), width((row) => row.measured), width((row) => row.goal)]
+  return rows.map(({ what, measured, goal, isReached }) => {
+    const verdict = isReached === undefined ? '' : isReached ? 'reached' : 'missed'
+    return `${what.padEnd(whatWidth)}  ${measured.padStart(measuredWidth)}  ${goal.padEnd(goalWidth)}  ${verdict}`.trimEnd()
+  }).join('\n')
+}
+
+function ms(value: number): string {
+  return `${Math.round(value)} ms`
+}
+
+function rate(bytesPerSecond: number): string {
+  return `${(bytesPerSecond / MB).toFixed(1)} MB/s`
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / MB).toFixed(1)} MB`
+}
