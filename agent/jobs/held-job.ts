@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import type { Job, JobSpec, Outcome } from '../../schema/job.ts'
 import { signalRequestSchema, windowSizeSchema, type JobFigures } from '../../schema/job-link.ts'
 import type { Log } from '../log.ts'
@@ -9,8 +9,10 @@ import { figuresOf, reniceJob, setWindowSize, signalJob, suspendByTerminal } fro
 import { commandKeeper, keeperEnd, runningKeeper, startKeeper } from './keeper.ts'
 import { decodeData, decodePosition, encodeJson, FRAME, type Link } from './link.ts'
 import { parseOutcome } from './outcome.ts'
+import { boundMounts, mountTable } from './mounts.ts'
 import { initAndMain, processesOfJob } from './processes.ts'
-import { startCommand } from './start-command.ts'
+import { busyboxApplets, hiddenByApplet } from './applets.ts'
+import { mountsFile, startCommand } from './start-command.ts'
 import { JobStdio, type StdioState } from './stdio.ts'
 
 /** What a restarted agent must know of a job that runs here; lies in FOLDER/held.json. */
@@ -71,13 +73,16 @@ export class HeldJob {
   /** Starts it. Throws NodeError JOB_NOT_STARTED. */
   async start(): Promise<void> {
     makeCgroup(this.cgroup, this.record.spec.limits)
-    await this.startWith(startCommand(this.record.spec, this), { from: 'start' })
+    writeFileSync(mountsFile(this.folder), mountTable(boundMounts({ homeRoot: this.homeRoot }), `${this.folder}/root`))
+    const { spec } = this.record
+    const isHidden = hiddenByApplet(spec, this.homeRoot, await busyboxApplets())
+    await this.startWith(startCommand(spec, { folder: this.folder, cgroup: this.cgroup, homeRoot: this.homeRoot, isHidden }), { from: 'start' })
   }
 
   /** Runs a keeper's command line, job-start's or one that restores the job, and connects to its pipes. */
   async startWith(command: readonly string[], stdio: StdioState): Promise<void> {
     this.save()
-    const keeper = await startKeeper(command, this.folder)
+    const keeper = await startKeeper(command)
     this.#connect(keeper, stdio)
   }
 
@@ -222,7 +227,7 @@ export class HeldJob {
   /** Takes away what is left in files; false while its last processes still end. */
   removeTraces(): boolean {
     if (!removeCgroup(this.cgroup)) return false
-    for (const name of ['held.json', 'keeper', 'root']) rmSync(`${this.folder}/${name}`, { recursive: name === 'root', force: true })
+    for (const name of ['held.json', 'keeper', 'mounts', 'root']) rmSync(`${this.folder}/${name}`, { recursive: name === 'root', force: true })
     return true
   }
 }

@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { constants, openSync, writeSync, closeSync } from 'node:fs'
-import { setTimeout as pause } from 'node:timers/promises'
 import { NodeError } from '../api/node-error.ts'
 import { readTextIfThere } from '../os/files.ts'
 
 const KEEPER_LIMIT_MS = 30_000
-const POLL_MS = 4
 const LOG_FILE = '/var/log/plump.log'
 
 /** Descriptors of the keeper (rootfs-overlay/usr/lib/plump/job-keeper). */
@@ -15,29 +13,32 @@ export type KeeperEnd = keyof typeof KEEPER_END
 export type KeeperCommand = 'close-stdin' | 'close-stdout' | 'close-stderr' | 'end'
 
 /** Runs a keeper's command line ({@link startCommand}) and gives its process id once the pipes are there. Throws NodeError JOB_NOT_STARTED. */
-export async function startKeeper(command: readonly string[], folder: string): Promise<number> {
+export async function startKeeper(command: readonly string[]): Promise<number> {
   const [program = '', ...args] = command
   const log = openSync(LOG_FILE, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o600)
   try {
-    const child = spawn(program, args, { detached: true, cwd: '/', env: {}, stdio: ['ignore', log, log] })
-    const failed = new Promise<never>((_, reject) => child.once('error', reject))
+    const child = spawn(program, args, { detached: true, cwd: '/', env: {}, stdio: ['ignore', 'pipe', log] })
     child.unref()
-    const started = waitForKeeper(folder)
-    return await Promise.race([started, failed]).catch((error: unknown) => {
-      throw notStarted(error instanceof Error ? error.message : String(error))
-    })
+    await firstWord(child)
+    return child.pid ?? 0
+  } catch (error) {
+    throw notStarted(error instanceof Error ? error.message : String(error))
   } finally {
     closeSync(log)
   }
 }
 
-async function waitForKeeper(folder: string): Promise<number> {
-  for (let waitedMs = 0; waitedMs < KEEPER_LIMIT_MS; waitedMs += POLL_MS) {
-    const pid = runningKeeper(folder)
-    if (pid !== undefined) return pid
-    await pause(POLL_MS)
-  }
-  throw new Error(`its pipes were not there within ${KEEPER_LIMIT_MS / 1000} s`)
+/** Waits until the keeper has said something, which it does once its pipes are there. */
+function firstWord(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`its pipes were not there within ${KEEPER_LIMIT_MS / 1000} s`)), KEEPER_LIMIT_MS)
+    child.once('error', reject)
+    child.stdout?.once('data', () => resolve())
+    child.stdout?.once('close', () => {
+      clearTimeout(timer)
+      reject(new Error('its keeper ended'))
+    })
+  })
 }
 
 /** The keeper of a job's folder, undefined unless it runs. */

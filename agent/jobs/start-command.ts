@@ -9,18 +9,25 @@ export interface StartPlaces {
   cgroup: string
   /** Where the home node's root is on this node: `/` at home, `/mfs/HOME` elsewhere. */
   homeRoot: string
+  /** Names that busybox would take for its own: {@link hiddenByApplet}. */
+  isHidden: boolean
 }
 
 /** The program and arguments that start a job: rootfs-overlay/usr/lib/plump/job-keeper runs job-start runs the command. */
 export function startCommand(spec: JobSpec, places: StartPlaces): string[] {
-  const environment = ['/usr/bin/busybox', 'env', '-i', ...spec.environment]
-  // env takes a word with = for a variable, so such a command is started by a shell.
-  const command = spec.command[0]?.includes('=') === true ? ['/bin/sh', '-c', 'exec "$0" "$@"', ...spec.command] : spec.command
+  // busybox's env takes a word with = for a variable, so such a command is started by a shell that is not busybox's, too.
+  const byShell = places.isHidden || spec.command[0]?.includes('=') === true
+  const command = byShell ? ['/bin/sh', '-c', 'exec "$0" "$@"', ...spec.command] : spec.command
   const start = [
-    JOB_START, places.cgroup, `${places.folder}/root`, places.homeRoot, spec.stdio, `${spec.uid}:${spec.gid}:${spec.groups.join(',')}`,
-    spec.directory, spec.umask.toString(8), String(spec.niceness), ...environment, ...command,
+    JOB_START, places.cgroup, `${places.folder}/root`, places.homeRoot, mountsFile(places.folder), spec.stdio,
+    `${spec.uid}:${spec.gid}:${spec.groups.join(',')}`, spec.directory, spec.umask.toString(8), String(spec.niceness), ...spec.environment, ...command,
   ]
   return keeperCommand(places.folder, spec.stdio, start)
+}
+
+/** The table of mounts that a job starts with (agent/jobs/mounts.ts). */
+export function mountsFile(folder: string): string {
+  return `${folder}/mounts`
 }
 
 /** The keeper with any other program in the place of job-start, as when a job is restored. */

@@ -12,6 +12,7 @@ import type { Step } from '../pipeline/step.ts'
 const ENTRY_POINTS = [
   { source: 'agent/main.ts', file: 'agent.cjs' },
   { source: 'agent/cli/main.ts', file: 'cli.cjs' },
+  { source: 'agent/cli/mosrun.ts', file: 'mosrun.cjs' },
   { source: 'agent/packages/main.ts', file: 'packages.cjs' },
 ] as const
 
