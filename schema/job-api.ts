@@ -40,6 +40,7 @@ export const jobRequestSchema = z.discriminatedUnion('request', [
   z.strictObject({ request: z.literal('signal'), ...jobField, signal: signalSchema, to: z.enum(['main', 'all']) }),
   z.strictObject({ request: z.literal('renice'), ...jobField, niceness: z.int().min(-20).max(19) }),
   z.strictObject({ request: z.literal('lock'), ...jobField, lock: z.enum(['none', 'here', 'home']) }),
+  z.strictObject({ request: z.literal('select'), ...jobField, node: nodeIdSchema }),
 ])
 export type JobRequest = z.output<typeof jobRequestSchema>
 
@@ -54,5 +55,6 @@ export const jobResultSchemas = {
   signal: jobSchema,
   renice: jobSchema,
   lock: jobSchema,
+  select: jobSchema,
 } as const satisfies Record<JobRequest['request'], z.ZodType>
 export type JobResults = { [Name in JobRequest['request']]: z.output<(typeof jobResultSchemas)[Name]> }

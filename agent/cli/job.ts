@@ -4,6 +4,7 @@ import { formatNodeId } from '../api/describe.ts'
 import { decodeData, FRAME, openLink } from '../jobs/link.ts'
 import { describeOutcome, exitCodeOf } from '../jobs/outcome.ts'
 import { askJobs, openJobs } from './job-client.ts'
+import { parseNode } from './run.ts'
 import { formatTable } from './table.ts'
 import { UsageError } from './usage-error.ts'
 import { jsonOption } from './verb.ts'
@@ -13,11 +14,11 @@ const MTOP_PAUSE_MS = 2_000
 
 export const job: Verb = {
   name: 'job',
-  usage: 'ls | show JOB | kill JOB [SIGNAL] | stop JOB | cont JOB | renice JOB NICENESS | lock JOB | unlock JOB [--json]',
+  usage: 'ls | show JOB | kill JOB [SIGNAL] | stop JOB | cont JOB | renice JOB NICENESS | lock JOB | unlock JOB | select JOB NODE [--json]',
   summary: 'list jobs, look at one, send it signals, lock it where it is',
   details: [
     'Jobs are those whose home is this node, wherever they run, and the guests that run here. JOB is an id as plump job ls shows it, or its number alone.',
-    'kill sends SIGTERM, or the SIGNAL named, to the command; stop and cont concern all its processes. lock keeps a job where it is.',
+    'kill sends SIGTERM, or the SIGNAL named, to the command; stop and cont concern all its processes. lock keeps a job where it is. select says which node its /mfs/selected is.',
   ].join('\n'),
   options: { json: jsonOption },
   wordsLimit: 3,
@@ -111,6 +112,7 @@ function change(action: string, name: string, argument: string | undefined): Pro
     case 'cont': return askJobs({ request: 'signal', job: name, signal: 'SIGCONT', to: 'all' })
     case 'lock': return askJobs({ request: 'lock', job: name, lock: 'here' })
     case 'unlock': return askJobs({ request: 'lock', job: name, lock: 'none' })
+    case 'select': return askJobs({ request: 'select', job: name, node: parseNode(argument ?? '') })
     case 'renice': {
       const niceness = Number(argument)
       if (argument === undefined || !Number.isInteger(niceness)) throw new UsageError('plump job renice needs a NICENESS', 'plump job renice JOB 10')

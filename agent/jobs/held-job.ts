@@ -2,6 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import type { Job, JobSpec, Outcome } from '../../schema/job.ts'
 import { signalRequestSchema, windowSizeSchema, type JobFigures } from '../../schema/job-link.ts'
 import type { Log } from '../log.ts'
+import { currentMounts } from '../mfs/nfs-client.ts'
 import { writeAtomically } from '../os/files.ts'
 import type { Frame } from '../peers/frames.ts'
 import { cgroupFigures, cgroupOf, killCgroup, makeCgroup, removeCgroup } from './cgroups.ts'
@@ -9,7 +10,8 @@ import { figuresOf, reniceJob, setWindowSize, signalJob, suspendByTerminal } fro
 import { commandKeeper, keeperEnd, runningKeeper, startKeeper } from './keeper.ts'
 import { decodeData, decodePosition, encodeJson, FRAME, type Link } from './link.ts'
 import { parseOutcome } from './outcome.ts'
-import { boundMounts, mountTable } from './mounts.ts'
+import { boundMounts, mountTable, type BoundMount, type JobPlace } from './mounts.ts'
+import { jobFolder } from './places.ts'
 import { initAndMain, processesOfJob } from './processes.ts'
 import { busyboxApplets, hiddenByApplet } from './applets.ts'
 import { mountsFile, startCommand } from './start-command.ts'
@@ -32,6 +34,7 @@ export interface HeldJobEvents {
  */
 export class HeldJob {
   readonly record: HeldRecord
+  readonly place: JobPlace
   readonly folder: string
   readonly cgroup: string
   readonly homeRoot: string
@@ -47,11 +50,12 @@ export class HeldJob {
   #leaving = false
   #over = false
 
-  constructor(record: HeldRecord, places: { folder: string; homeRoot: string; isGuest: boolean }, events: HeldJobEvents, log: Log) {
+  constructor(record: HeldRecord, place: JobPlace, events: HeldJobEvents, log: Log) {
     this.record = record
-    this.folder = places.folder
-    this.homeRoot = places.homeRoot
-    this.cgroup = cgroupOf(record.job.id, places.isGuest)
+    this.place = place
+    this.folder = jobFolder(place.id)
+    this.homeRoot = place.homeRoot
+    this.cgroup = cgroupOf(place.id, place.home !== place.self)
     this.#events = events
     this.#log = log
     this.stdio = new JobStdio({
@@ -73,7 +77,7 @@ export class HeldJob {
   /** Starts it. Throws NodeError JOB_NOT_STARTED. */
   async start(): Promise<void> {
     makeCgroup(this.cgroup, this.record.spec.limits)
-    writeFileSync(mountsFile(this.folder), mountTable(boundMounts({ homeRoot: this.homeRoot }), `${this.folder}/root`))
+    writeFileSync(mountsFile(this.folder), mountTable(this.mounts(), `${this.folder}/root`))
     const { spec } = this.record
     const isHidden = hiddenByApplet(spec, this.homeRoot, await busyboxApplets())
     await this.startWith(startCommand(spec, { folder: this.folder, cgroup: this.cgroup, homeRoot: this.homeRoot, isHidden }), { from: 'start' })
@@ -151,6 +155,11 @@ export class HeldJob {
     const figures = figuresOf(this.cgroup)
     if (figures !== undefined) this.#link?.send(FRAME.figures, encodeJson(figures))
     return figures
+  }
+
+  /** What of this node is mounted into its root. */
+  mounts(): BoundMount[] {
+    return boundMounts(this.place, currentMounts())
   }
 
   /** Id of its init on this node, undefined when it has ended. For `criu dump -t`. */

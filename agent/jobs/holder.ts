@@ -12,6 +12,7 @@ import type { Peers } from '../peers/peers.ts'
 import { prepareCgroups } from './cgroups.ts'
 import { HeldJob, type HeldRecord } from './held-job.ts'
 import { openLink } from './link.ts'
+import type { JobPlace } from './mounts.ts'
 import { homeRootOf, jobFolder, JOBS_FOLDER, SHARED_MEMORY_FOLDER } from './places.ts'
 
 const LINK_RETRY_MS = 500
@@ -82,7 +83,7 @@ export class Holder {
     await prepareCgroups()
     mkdirSync(`${jobFolder(id)}/root`, { recursive: true, mode: 0o700 })
     if (home === self && !existsSync(SHARED_MEMORY_FOLDER)) mkdirSync(SHARED_MEMORY_FOLDER, { recursive: true, mode: 0o1777 })
-    const job = this.#newJob(record, homeRoot, home !== self)
+    const job = this.#newJob(record, { id, home, self, homeRoot })
     this.#jobs.set(id, job)
     return job
   }
@@ -100,7 +101,7 @@ export class Holder {
       if (record === undefined) continue
       const { id, home } = record.job
       const self = this.#self()
-      const job = this.#newJob(record, homeRootOf(home, self), home !== self)
+      const job = this.#newJob(record, { id, home, self, homeRoot: homeRootOf(home, self) })
       this.#jobs.set(id, job)
       void prepareCgroups().then(() => {
         if (job.takeOverRunning()) void this.#keepLinked(job)
@@ -159,9 +160,8 @@ export class Holder {
     return id
   }
 
-  #newJob(record: HeldRecord, homeRoot: string, isGuest: boolean): HeldJob {
-    const places = { folder: jobFolder(record.job.id), homeRoot, isGuest }
-    return new HeldJob(record, places, { over: (job) => this.#forget(job) }, this.#context.log.named('jobs'))
+  #newJob(record: HeldRecord, place: JobPlace): HeldJob {
+    return new HeldJob(record, place, { over: (job) => this.#forget(job) }, this.#context.log.named('jobs'))
   }
 
   async #keepLinked(job: HeldJob): Promise<void> {

@@ -12,6 +12,7 @@ import { namesIn, readTextIfThere, writeAtomically } from '../os/files.ts'
 import type { Peers } from '../peers/peers.ts'
 import { HomeJob, type HomeRecord } from './home-job.ts'
 import { FRAME, openLink } from './link.ts'
+import { makeNames } from './names.ts'
 import { openOutputLog } from './output-log.ts'
 import { jobFolder, JOBS_FOLDER, outputFile } from './places.ts'
 
@@ -71,6 +72,7 @@ export class Home {
     const id = nextJobId(self)
     const home = this.#add({ job: newJob(id, self, spec, options), spec })
     home.update({})
+    makeNames(id, home.job.node)
     if (!options.foreground) this.#openLog(home)
     return home
   }

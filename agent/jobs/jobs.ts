@@ -12,6 +12,7 @@ import { Home } from './home.ts'
 import type { HomeJob } from './home-job.ts'
 import { serveJobSettings, type JobSettings } from './job-settings.ts'
 import { listenForJobs, type JobClientRequest } from './job-socket.ts'
+import { selectNode } from './names.ts'
 import { sendLogs } from './logs.ts'
 import { CLAIMS_FOLDER, JOBS_SOCKET } from './places.ts'
 
@@ -141,6 +142,12 @@ async function serveRequest(context: AgentContext, parts: Parts, { request, call
     case 'renice':
       answer(await control(parts, request, caller, context.state.get('identity')?.id ?? 0))
       break
+    case 'select': {
+      const job = allowed(home.job(request.job), caller)
+      selectNode(job.job.id, request.node)
+      answer(job.job)
+      break
+    }
     case 'lock': {
       const job = allowed(home.job(request.job), caller)
       answer(await parts.settings.change(job.job.id, { lock: request.lock }))

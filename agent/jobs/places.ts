@@ -18,6 +18,11 @@ export function outputFile(id: JobId): string {
   return `/var/lib/plump/jobs/${id}/output`
 }
 
+/** Where a job's own names of /mfs lie, at its home. */
+export function namesFolder(id: JobId): string {
+  return `/var/lib/plump/jobs/${id}/mfs`
+}
+
 /** Where the root of a job's home is seen on this node. */
 export function homeRootOf(home: NodeId, self: NodeId): string {
   return home === self ? '/' : `/mfs/${home}`

@@ -69,7 +69,7 @@ export class Arrivals {
       this.#copies.forget(id)
       this.#copies.step(job.record.job, { type: 'message', from: source, message: { type: 'offer', next: offer.data.next } }, { at: 'none' })
       move.answer({ is: 'welcome' })
-      const { verdict, frozenSinceMs } = await receiveJob({ job, stream: move, source, self: this.#line.self, folder })
+      const { verdict, frozenSinceMs } = await receiveJob({ job, stream: move, source, self: this.#line.self, folder, lives: (node) => !this.#line.isDead(node) })
       this.#copies.step(job.record.job, { type: 'stands' })
       await this.#awaitVerdict(job, verdict, move, offer.data.next)
       if (this.#copies.get(id)?.at === 'running') this.#arrived(id, source, Math.round(nowMs() - frozenSinceMs))

@@ -1,9 +1,8 @@
+import type { BoundMount } from '../jobs/mounts.ts'
+import { keyOf } from './mount-image.ts'
+
 /** Command lines of CRIU for a job as rootfs-overlay/usr/lib/plump/job-start makes it. */
 
-/** Mounts of a job that are the node's and not the job's, by the names under which source and target know them. */
-const EXTERNAL_MOUNTS: readonly { name: string; path: string }[] = [
-  { name: 'dev', path: '/dev' }, { name: 'pts', path: '/dev/pts' }, { name: 'shm', path: '/dev/shm' }, { name: 'sys', path: '/sys' },
-]
 export const HOOK = '/usr/lib/plump/criu-hook'
 /** Deleted files up to this size are carried in the images. */
 const GHOST_LIMIT = '64M'
@@ -23,6 +22,8 @@ export interface DumpOptions {
   pageServer?: { address: string; port: number }
   /** Terminals of the job that belong to the node. */
   terminals: readonly string[]
+  /** Paths of what the node has mounted into the job. */
+  mounts: readonly string[]
 }
 
 export function preDumpArguments(options: DumpOptions): string[] {
@@ -33,12 +34,12 @@ export function finalDumpArguments(options: DumpOptions): string[] {
   return ['dump', ...common(options), ...(options.parent === undefined ? [] : ['--track-mem']), '--action-script', HOOK, '--ghost-limit', GHOST_LIMIT]
 }
 
-function common({ pid, folder, parent, pageServer, terminals }: DumpOptions): string[] {
+function common({ pid, folder, parent, pageServer, terminals, mounts }: DumpOptions): string[] {
   return [
     '-t', String(pid), '-D', folder, '-o', 'criu.log', '-v2', '--file-locks', '--manage-cgroups=ignore', '--cpu-cap=none',
     ...(parent === undefined ? [] : ['--prev-images-dir', parent]),
     ...(pageServer ? ['--page-server', '--address', pageServer.address, '--port', String(pageServer.port)] : []),
-    ...EXTERNAL_MOUNTS.flatMap(({ name, path }) => ['--external', `mnt[${path}]:${name}`]),
+    ...mounts.flatMap((path) => ['--external', `mnt[${path}]:${keyOf(path)}`]),
     ...terminals.flatMap((terminal) => ['--external', terminal]),
   ]
 }
@@ -48,11 +49,11 @@ export function pageServerArguments(options: { folder: string; parent?: string }
   return ['page-server', '-D', options.folder, '-o', 'page-server.log', '-v2', '--ps-socket', '0', ...(options.parent === undefined ? [] : ['--prev-images-dir', options.parent])]
 }
 
-/** For job-restore, which adds the root and what depends on it. */
-export function restoreArguments(options: { folder: string; handedOver: readonly HandedOver[] }): string[] {
+/** For job-restore, which adds the root. `mounts` has what the node mounts into the job. */
+export function restoreArguments(options: { folder: string; handedOver: readonly HandedOver[]; mounts: readonly BoundMount[] }): string[] {
   return [
     '-D', options.folder, '-o', 'restore.log', '-v2', '--file-locks', '--manage-cgroups=ignore', '--cpu-cap=none', '-d', '--action-script', HOOK,
-    ...EXTERNAL_MOUNTS.filter(({ name }) => name !== 'shm').flatMap(({ name, path }) => ['--external', `mnt[${name}]:${path}`]),
+    ...options.mounts.flatMap(({ path, from }) => ['--external', `mnt[${keyOf(path)}]:${from}`]),
     ...options.handedOver.flatMap(({ descriptor, key }) => ['--inherit-fd', `fd[${descriptor}]:${key}`]),
   ]
 }

@@ -1,8 +1,6 @@
-/**
- * The few numbers Plump reads from CRIU's images: `stats-dump` and `cpuinfo.img`. An image is two magic numbers and then messages,
- * each behind its length (4 bytes, little-endian), in protobuf (criu's images/stats.proto and images/cpuinfo.proto). Of protobuf only what these use is
- * read: numbers and nested messages.
- */
+import { fields, messages, type Fields } from './protobuf.ts'
+
+/** The few numbers Plump reads from CRIU's images: `stats-dump` and `cpuinfo.img` (criu's images/stats.proto and images/cpuinfo.proto). */
 
 export interface DumpStats {
   /** How long the processes stood. */
@@ -16,9 +14,6 @@ export interface CpuImage {
   /** Bytes a process's register state takes in memory; the same on both sides, or a signal handler's stack is torn. */
   xsaveBytes: number
 }
-
-const HEAD_BYTES = 8
-const IMAGE_LIMIT_BYTES = 64 * 1024
 
 /** Reads `stats-dump` of a dump or pre-dump. Throws RangeError when it is none. */
 export function parseDumpStats(image: Uint8Array): DumpStats {
@@ -36,42 +31,10 @@ export function parseCpuImage(image: Uint8Array): CpuImage {
   return { xfeaturesMask: number(x86, 8), xsaveBytes: Number(number(x86, 9)) }
 }
 
-type Fields = ReadonlyMap<number, bigint | Uint8Array>
-
 function firstMessage(image: Uint8Array): Fields {
-  if (image.length < HEAD_BYTES + 4 || image.length > IMAGE_LIMIT_BYTES) throw new RangeError(`an image of ${image.length} bytes`)
-  const bytes = new DataView(image.buffer, image.byteOffset).getUint32(HEAD_BYTES, true)
-  const end = HEAD_BYTES + 4 + bytes
-  if (end > image.length) throw new RangeError('the image ends within its first message')
-  return fields(image.subarray(HEAD_BYTES + 4, end))
-}
-
-/** Field by number; of repeated fields the last. */
-function fields(message: Uint8Array): Fields {
-  const found = new Map<number, bigint | Uint8Array>()
-  let at = 0
-  const varint = (): bigint => {
-    let value = 0n
-    for (let shift = 0n; shift < 70n; shift += 7n) {
-      const byte = message[at++]
-      if (byte === undefined) throw new RangeError('the message ends within a number')
-      value |= BigInt(byte & 0x7f) << shift
-      if (byte < 0x80) return value
-    }
-    throw new RangeError('a number of more than 10 bytes')
-  }
-  while (at < message.length) {
-    const tag = Number(varint())
-    const wire = tag & 7
-    if (wire === 0) found.set(tag >> 3, varint())
-    else if (wire === 2) {
-      const length = Number(varint())
-      if (at + length > message.length) throw new RangeError('a field is longer than its message')
-      found.set(tag >> 3, message.subarray(at, at + length))
-      at += length
-    } else throw new RangeError(`wire type ${wire}`)
-  }
-  return found
+  const [first] = messages(image)
+  if (first === undefined) throw new RangeError('an image without a message')
+  return fields(first)
 }
 
 function nested(message: Fields, field: number): Fields {

@@ -4,6 +4,8 @@ import type { NodeId } from '../../schema/node-state.ts'
 import { NodeError } from '../api/node-error.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import { keeperEnd, runningKeeper } from '../jobs/keeper.ts'
+import { nodesMounts } from '../jobs/mounts.ts'
+import { parseMountInfo } from '../mfs/mounts.ts'
 import { nowMs } from '../os/clock.ts'
 import { readTextIfThere } from '../os/files.ts'
 import { finalDumpArguments, preDumpArguments, type DumpOptions, type HandedOver } from './criu-arguments.ts'
@@ -67,7 +69,8 @@ async function prepareRound(move: SourceMove, pid: number, round: number): Promi
   move.stream.order({ do: 'receive', round })
   await move.stream.expect('listening')
   const terminals = handedOver(move.job).flatMap(({ key }) => (key.startsWith('tty') ? [key] : []))
-  return { pid, folder, ...(round === 1 ? {} : { parent: `../${round - 1}` }), pageServer: { address: move.address, port: PAGES_PORT }, terminals: [...new Set(terminals)] }
+  const mounts = nodesMounts(parseMountInfo(readTextIfThere(`/proc/${pid}/mountinfo`) ?? ''), move.job.mounts())
+  return { pid, folder, mounts, ...(round === 1 ? {} : { parent: `../${round - 1}` }), pageServer: { address: move.address, port: PAGES_PORT }, terminals: [...new Set(terminals)] }
 }
 
 async function finalDump(move: SourceMove, pid: number, round: number): Promise<{ bytes: number; freezeMs: number }> {

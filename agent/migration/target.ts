@@ -13,6 +13,7 @@ import { keeperCommand } from '../jobs/start-command.ts'
 import { nowMs } from '../os/clock.ts'
 import { readTextIfThere } from '../os/files.ts'
 import { pageServerArguments, restoreArguments } from './criu-arguments.ts'
+import { mountsHere } from './mounts-here.ts'
 import { streamsFromJson } from './streams-json.ts'
 import { openVerdict, startCriu, type Criu, type Verdict } from './verdict.ts'
 import type { MoveStream } from './wire.ts'
@@ -29,6 +30,8 @@ export interface Arrival {
   source: NodeId
   self: NodeId
   folder: string
+  /** Whether a node is among the members that are alive. */
+  lives(node: NodeId): boolean
 }
 
 /** Makes the place for a job. Throws NodeError: what this node lacks for it. */
@@ -117,7 +120,8 @@ async function restore(arrival: Arrival, { streams, handedOver }: Extract<Source
   const { job } = arrival
   const verdict = await openVerdict(arrival.folder)
   // On a terminal, criu's 0 is the new one; the pipes keep their numbers.
-  const program = ['/usr/lib/plump/job-restore', job.cgroup, `${job.folder}/root`, job.homeRoot, arrival.folder, ...restoreArguments({ folder, handedOver })]
+  const mounts = await mountsHere(job, folder, arrival.lives)
+  const program = ['/usr/lib/plump/job-restore', job.cgroup, `${job.folder}/root`, job.homeRoot, arrival.folder, ...restoreArguments({ folder, handedOver, mounts })]
   await job.startWith(keeperCommand(job.folder, job.record.spec.stdio, program), { from: 'node', ...streamsFromJson(streams) })
   const failed = failureOf(job, folder)
   const first = await Promise.race([verdict.reached.then(() => undefined), failed.reason])
