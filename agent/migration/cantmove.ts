@@ -44,7 +44,7 @@ export const DELETED_FILE_LIMIT_BYTES = 64 * 1024 * 1024
 const HARMLESS_DEVICES: ReadonlySet<string> = new Set(['1:3', '1:5', '1:7', '1:8', '1:9', '5:0'])
 
 /** What the job's root may have mounted besides itself; everything else the job mounted. */
-const KNOWN_MOUNTS: readonly RegExp[] = [/^\/$/, /^\/proc$/, /^\/dev(\/|$)/, /^\/mfs(\/|$)/]
+const KNOWN_MOUNTS: readonly RegExp[] = [/^\/$/, /^\/proc$/, /^\/sys$/, /^\/hpc$/, /^\/var\/lib\/plump\/mfs$/, /^\/dev(\/|$)/, /^\/mfs(\/|$)/]
 
 /** Everything /proc shows that would keep this job from moving, the surest first. Empty: it may still turn out that CRIU cannot dump it. */
 export function whyCantMove(job: JobView): CantMove[] {
