@@ -23,11 +23,11 @@ export interface JobPlace {
 /** Where a job has names of its own: /mfs/lastexec and /mfs/selected lead there. */
 const NAMES = '/var/lib/plump/mfs'
 const MFS = '/mfs'
-const HPC = '/hpc'
 
 /**
  * The mounts that a job starts with on a node that has these mounts itself, parents first. At home the disks of the node belong to its root;
- * elsewhere they come with the root, as the home's NFS server shows them.
+ * elsewhere they come with the root, as the home's NFS server shows them. /hpc is not among them: the agent serves it and reads the job's output,
+ * and a process that splices the one into the other holds the pipe while it waits for the agent, which then waits for the pipe.
  */
 export function boundMounts({ id, home, self, homeRoot }: JobPlace, mounts: readonly Mount[]): BoundMount[] {
   const same = (path: string): BoundMount => ({ path, from: path })
@@ -37,7 +37,7 @@ export function boundMounts({ id, home, self, homeRoot }: JobPlace, mounts: read
     ...(home === self ? sharedMounts(mounts).map(({ path }) => same(path)) : []),
     same('/dev'), same('/dev/pts'), { path: '/dev/shm', from: `${inRoot}${SHARED_MEMORY_FOLDER}` }, same('/sys'),
     { path: NAMES, from: `${inRoot}${namesFolder(id)}` },
-    ...[MFS, HPC].filter((path) => paths.includes(path)).map(same),
+    ...(paths.includes(MFS) ? [same(MFS)] : []),
     // What the node binds over its own entry: without it a job here would see an empty folder.
     ...mounts.filter(({ path, type }) => (path === `${MFS}/${self}` || path.startsWith(`${MFS}/${self}/`)) && !type.startsWith('nfs')).map(({ path }) => same(path)),
   ]
