@@ -35,12 +35,15 @@ const WAYS = [
   { id: 'rescue', hotkey: 's', title: 'Rescue shell, before the root is mounted', argument: 'plump.shell' },
 ] as const
 
+/** The keys of kernels, in their order: none of GRUB's own (c and e) and none of {@link WAYS}. A kernel beyond them has none. */
+const KERNEL_KEYS = '123456789abdfghijklnopqtuvwxyz'
+
 /** One entry for each kernel, in their order, then other ways to start the default one. */
 export function makeBootMenu(config: PlumpYaml, kernels: readonly MenuKernel[], imageId: string, version: string): BootMenu {
   const entries = kernels.map((kernel, index) => {
-    const hotkey = String(index + 1).at(-1) ?? ''
+    const hotkey = KERNEL_KEYS[index] ?? ''
     return {
-      id: kernel.name, hotkey, title: `[${hotkey}] ${config.menu.title} ${version} (${kernel.name} ${kernel.version})`,
+      id: kernel.name, hotkey, title: `${hotkey === '' ? '' : `[${hotkey}] `}${config.menu.title} ${version} (${kernel.name} ${kernel.version})`,
       kernel: kernel.name, arguments: kernelArguments(config, kernel.name, imageId),
     }
   })

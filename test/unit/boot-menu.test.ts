@@ -26,6 +26,18 @@ describe('the boot menu', () => {
     expect(menu.default).toBe('mine')
   })
 
+  test('numbers kernels, then goes on with letters nobody else has; whoever comes after those is there without a key', () => {
+    const kernels = Array.from({ length: 40 }, (_, index) => ({ name: `k${index}`, version: '6.1' }))
+    const menu = makeBootMenu(plumpYamlSchema.parse({}), kernels, ID, '0.1.0')
+    const keys = menu.entries.map(({ hotkey }) => hotkey).filter((key) => key !== '')
+    expect(new Set(keys).size).toBe(keys.length)
+    expect(keys.slice(0, 10).join('')).toBe('123456789a')
+    expect(keys).not.toContain('c')
+    expect(keys).not.toContain('e')
+    expect(menu.entries[39]?.title).toBe('Plump 0.1.0 (k39 6.1)')
+    execFileSync('grub-script-check', { input: render({}, kernels) })
+  })
+
   test('uses the serial port and arguments of plump.yaml', () => {
     const text = render({ console: { serial: { port: 1, speed: 9600 } }, kernels: { arguments: 'nosmt  mitigations=off' }, menu: { timeoutSeconds: 0 } })
     expect(text).toContain('serial --unit=1 --speed=9600')
