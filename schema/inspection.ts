@@ -18,7 +18,7 @@ export const inspectionSchema = z.object({
   secret: z.boolean(),
   secrets: z.array(secretSchema),
   cluster: z.string(),
-  bootWays: z.object({ biosCd: z.boolean(), biosDisk: z.boolean(), uefiCd: z.boolean(), uefiDisk: z.boolean(), secureBoot: z.boolean() }),
+  bootWays: z.object({ biosCd: z.boolean(), biosDisk: z.boolean(), uefiCd: z.boolean(), uefiDisk: z.boolean(), secureBoot: z.boolean(), network: z.boolean() }),
   /** Entries of the boot menu that start a kernel. */
   menu: z.array(z.object({ id: z.string(), title: z.string(), kernel: z.string(), arguments: z.string(), starts: z.boolean() })),
   addOns: z.array(inspectedArchiveSchema.pick({ name: true, sha256: true, bytes: true, unpackedBytes: true, starts: true, metadata: true })),

@@ -3,7 +3,7 @@ import { describeSecrets } from '../image/secrets.ts'
 import { kernelWarnings } from '../kernel/describe-kernel.ts'
 
 const COLUMNS = 100
-const WAYS = { biosCd: 'BIOS from CD', biosDisk: 'BIOS from a stick', uefiCd: 'UEFI from CD', uefiDisk: 'UEFI from a stick', secureBoot: 'Secure Boot' } as const
+const WAYS = { biosCd: 'BIOS from CD', biosDisk: 'BIOS from a stick', uefiCd: 'UEFI from CD', uefiDisk: 'UEFI from a stick', secureBoot: 'Secure Boot', network: 'over the network' } as const
 
 /** An inspection for people to read. */
 export function describeInspection(found: Inspection): string {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { contentsSchema } from '../../schema/contents.ts'
 import type { Inspection } from '../../schema/inspection.ts'
+import { PACKED_LOADERS } from '../../schema/boot-server/serve-medium.ts'
 import { nodeJsonSchema } from '../../schema/node-json.ts'
 import { parseManifest } from '../image/medium.ts'
 import { secretsAmong } from '../image/secrets.ts'
@@ -30,7 +31,7 @@ export async function inspectIso(file: string): Promise<Inspection> {
       secret: secrets.length > 0,
       secrets,
       cluster: nodeJsonSchema.parse(JSON.parse(await text('plump/node.json'))).cluster.name,
-      bootWays: { ...bootWays, secureBoot: espOffsetBytes !== undefined && await hasSignedLoader(file, espOffsetBytes) },
+      bootWays: { ...bootWays, secureBoot: espOffsetBytes !== undefined && await hasSignedLoader(file, espOffsetBytes), network: iso.files.some(({ path }) => path === PACKED_LOADERS) },
       menu: parseMenu(await text('boot/grub/grub.cfg')),
       addOns: await readAddOns(iso),
       files,

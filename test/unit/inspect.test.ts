@@ -20,7 +20,7 @@ const SUM = 'ab'.repeat(32)
 
 const INSPECTION: Inspection = inspectionSchema.parse({
   file: 'plump.iso', bytes: 80_000_000, sha256: SUM, checksumFile: 'matches', imageId: '0123456789abcdef', secret: true, secrets: ['cluster-key'], cluster: 'plump',
-  bootWays: { biosCd: true, biosDisk: true, uefiCd: true, uefiDisk: true, secureBoot: true },
+  bootWays: { biosCd: true, biosDisk: true, uefiCd: true, uefiDisk: true, secureBoot: true, network: true },
   menu: [{ id: 'debian', title: '[1] Plump', kernel: 'debian', arguments: 'quiet plump.image=0123456789abcdef', starts: true }],
   addOns: [], files: [{ path: 'live/root.sqfs', sha256: SUM, bytes: 1 }], damaged: [],
   contents: {

@@ -65,7 +65,7 @@ test('inspect tells an ISO with that kernel from the one without, and a damaged 
   const found = inspectionSchema.parse(JSON.parse(await run(PLUMP, ['inspect', iso, '--json'])))
   expect(found.contents.kernels.map(({ name }) => name)).toEqual(['debian', 'cloud', 'mixed.ko'])
   expect(found.menu.map(({ id }) => id)).toEqual(['debian', 'cloud', 'mixed.ko', 'ram', 'check', 'rescue'])
-  expect(found).toMatchObject({ damaged: [], checksumFile: 'matches', secret: true, bootWays: { biosCd: true, biosDisk: true, uefiCd: true, uefiDisk: true, secureBoot: true } })
+  expect(found).toMatchObject({ damaged: [], checksumFile: 'matches', secret: true, bootWays: { biosCd: true, biosDisk: true, uefiCd: true, uefiDisk: true, secureBoot: true, network: true } })
   const plain = await buildVariant('kernels-none', 'cluster:\n  key: ask\n')
   const differences = differencesSchema.parse(JSON.parse(await run(PLUMP, ['inspect', plain, iso, '--json'])))
   expect(differences).toContainEqual({ what: 'kernel', name: 'cloud', after: found.contents.kernels[1]?.version })
