@@ -5,7 +5,7 @@ import { formatWaitingLine } from '../schema/stage-line.ts'
 import { startAdmin } from './admin/admin.ts'
 import { startApi } from './api/api.ts'
 import { startBalance } from './balance/balance.ts'
-import { jobMover } from './balance/job-mover.ts'
+import { jobMover, nodeMask } from './balance/job-mover.ts'
 import type { AgentContext, Capability } from './capability.ts'
 import { startClock } from './clock/clock.ts'
 import { startConsole } from './console/console.ts'
@@ -32,9 +32,12 @@ import { kernelConsoles, writeToConsoles } from './os/consoles.ts'
 import { readTextIfThere, writeAtomically } from './os/files.ts'
 import { keepLogSmall } from './os/log-size.ts'
 import { startPackagePrograms } from './packages/start-programs.ts'
+import { startPool } from './pool/pool.ts'
+import { startPower } from './power/power.ts'
 import { startSsh } from './ssh/ssh.ts'
 import { openStages } from './stages.ts'
 import { StateStore } from './state.ts'
+import { startWatch } from './watch/watch.ts'
 import { startWifi } from './wifi/wifi.ts'
 
 /** The story of a node, from the start of the agent to a member of the cluster. init starts it again if it ends (etc/inittab). */
@@ -54,15 +57,22 @@ function main(): void {
   const leases = startLeases(context)
   api.serve(addressAnswers(leases.setAddress, () => context.state.get('leases')))
   const peers = startPeers(context)
+  const watch = startWatch(context, peers)
+  api.serve(watch.answers)
   const admin = startAdmin(context, peers)
   api.serve(admin.answers)
-  const balance = startBalance(context, peers, (speed) => admin.change({ speed }))
+  const balance = startBalance(context, peers, { tell: watch.tell, setSpeed: (speed) => admin.change({ speed }) })
   api.serve(balance.answers)
-  const jobs = startJobs(context, peers)
+  const jobs = startJobs(context, peers, ({ rssKiB, mask }) => {
+    const nodes = nodeMask(mask)
+    return balance.place({ rssKiB, ...(nodes === undefined ? {} : { mask: nodes }) })
+  })
   const migration = startMigration(context, peers, jobs, balance.arrived)
   balance.connect(jobMover(context, jobs, migration))
   api.serve(migration.answers)
   admin.connect({ moveHome: (job, progress) => migration.orderMove(job, 'home', progress) })
+  const pool = startPool(context, { sendHome: (word) => admin.sendHome(word, () => undefined), hasGuests: () => jobs.holder.hasGuests, otherLoad: balance.otherLoad })
+  api.serve(pool.answers)
   const running: Capability[] = [
     startFirewall(context),
     startNics(context),
@@ -73,7 +83,10 @@ function main(): void {
     startConsole(context, { setAddress: leases.setAddress }),
     api,
     peers,
+    watch,
     balance,
+    pool,
+    startPower(context),
     jobs,
     migration,
     startPackagePrograms(context),

@@ -2,6 +2,7 @@ import type { Loads } from '../schema/balance-api.ts'
 import { DEFAULT_ADMIN_SETTINGS, type AdminSettings } from '../schema/admin-api.ts'
 import type { FixedAddress } from '../schema/network.ts'
 import type { Job } from '../schema/job.ts'
+import { FULL_MEMBER, type PoolState } from '../schema/pool.ts'
 import type { Lease, Member, NicReport, NodeId, Waiting } from '../schema/node-state.ts'
 import type { Stage } from '../schema/stage-line.ts'
 
@@ -33,6 +34,8 @@ export interface NodeState {
   loads: Loads
   /** admin: what the administrator of this node has set about jobs. */
   admin: AdminSettings
+  /** pool: whether this node takes part in balancing, and what it gives and takes. */
+  pool: PoolState
   /** jobs: those whose home is this node, wherever they run, and the guests that run here. */
   jobs: readonly Job[]
   /** main: the last stage reached. */
@@ -81,7 +84,7 @@ type Listener<Key extends keyof NodeState> = (value: NodeState[Key], before: Nod
 export class StateStore {
   #state: NodeState = {
     nics: [], links: [], leases: [], firewall: 'loading', identity: undefined, clock: undefined, discovered: [], members: [],
-    mesh: { state: 'down' }, meshKey: undefined, mfs: { state: 'down' }, admin: DEFAULT_ADMIN_SETTINGS, loads: { ownLoad: 0, others: [] }, jobs: [], stage: 'root', waiting: {},
+    mesh: { state: 'down' }, meshKey: undefined, mfs: { state: 'down' }, admin: DEFAULT_ADMIN_SETTINGS, pool: FULL_MEMBER, loads: { ownLoad: 0, others: [] }, jobs: [], stage: 'root', waiting: {},
   }
   #listeners = new Map<keyof NodeState, Set<(value: never, before: never) => void>>()
 

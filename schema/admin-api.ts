@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { jobIdSchema } from './job.ts'
 import { setSpeedSchema } from './balance-api.ts'
+import { STANDARD_SPEED } from './load.ts'
 import { nodeIdSchema } from './node-state.ts'
 
 /** What the administrator of a node says about jobs (mosctl, /hpc/admin), and the figures a node tells of itself. */
@@ -16,10 +17,15 @@ export const adminSettingsSchema = z.strictObject({
   quiet: z.boolean(),
   /** Speed of one CPU as the administrator says it is, in units of the standard CPU; null: as measured. */
   speed: setSpeedSchema.nullable(),
+  /** The speed of the CPU by which mosctl tells speeds and loads (setyard). */
+  yard: setSpeedSchema,
+  /** How fast the past of jobs fades: what is left of it after an interval, in thousandths (setdecay). */
+  decay: z.strictObject({ intervalSeconds: z.int().min(1).max(600), slow: z.int().min(1).max(999), fast: z.int().min(1).max(999) }),
 })
 export type AdminSettings = z.output<typeof adminSettingsSchema>
 
-export const DEFAULT_ADMIN_SETTINGS: AdminSettings = { stay: false, lstay: false, block: false, quiet: false, speed: null }
+/** The decay is the seed's (openMosix HOWTO, table 8-2). */
+export const DEFAULT_ADMIN_SETTINGS: AdminSettings = { stay: false, lstay: false, block: false, quiet: false, speed: null, yard: STANDARD_SPEED, decay: { intervalSeconds: 1, slow: 975, fast: 926 } }
 
 export const nodeFiguresSchema = z.strictObject({
   id: nodeIdSchema,

@@ -4,6 +4,8 @@ import { adminRequestSchemas, adminResultSchemas } from './admin-api.ts'
 import { keyRequestSchemas, keyResultSchemas } from './key-api.ts'
 import { migrationRequestSchemas, migrationResultSchemas } from './migration-api.ts'
 import { networkRequestSchemas, networkResultSchemas } from './network-api.ts'
+import { poolRequestSchemas, poolResultSchemas } from './pool.ts'
+import { watchRequestSchemas, watchResultSchemas } from './watch.ts'
 import { leaseSchema, memberSchema, nicReportSchema, nodeIdSchema, nodeStatusSchema } from './node-state.ts'
 
 /**
@@ -34,6 +36,8 @@ export const apiRequestSchema = z.discriminatedUnion('request', [
   ...networkRequestSchemas,
   ...balanceRequests,
   ...adminRequestSchemas,
+  ...poolRequestSchemas,
+  ...watchRequestSchemas,
   ...migrationRequestSchemas,
 ])
 export type ApiRequest = z.output<typeof apiRequestSchema>
@@ -51,6 +55,8 @@ export const apiResultSchemas = {
   ...networkResultSchemas,
   ...balanceResultSchemas,
   ...adminResultSchemas,
+  ...poolResultSchemas,
+  ...watchResultSchemas,
   ...migrationResultSchemas,
 } as const satisfies Record<ApiRequestName, z.ZodType>
 export type ApiResults = { [Name in ApiRequestName]: z.output<(typeof apiResultSchemas)[Name]> }

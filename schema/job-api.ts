@@ -15,8 +15,8 @@ export const challengeSchema = z.strictObject({ prove: z.string() })
 /** How a job is to be placed and treated. */
 export const jobOptionsSchema = z.strictObject({
   foreground: z.boolean(),
-  /** The node to start on; absent = where the caller is. */
-  runOn: nodeIdSchema.optional(),
+  /** The node to start on; `auto`: where it costs least by what is known of all loads; absent = where the caller is. */
+  runOn: z.union([nodeIdSchema, z.literal('auto')]).optional(),
   lock: z.enum(['none', 'here', 'home']),
   mask: maskSchema,
   hints: hintsSchema,

@@ -8,7 +8,7 @@ import * as z from 'zod'
 /** With more members a bond is a mistake; the limit keeps what one asks of the kernel bounded. */
 const BOND_CARDS_LIMIT = 8
 
-const macAddress = z.string().regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i, 'a MAC address looks like 52:54:00:12:34:56')
+export const macAddress = z.string().regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i, 'a MAC address looks like 52:54:00:12:34:56')
   .transform((mac) => mac.toLowerCase())
 const ipv4Cidr = z.string().refine((text) => z.cidrv4().safeParse(text).success, 'an address with its prefix looks like 192.168.1.20/24')
 const bondName = z.string().regex(/^bond\d{1,2}$/, 'a bond is called bond0 to bond99')

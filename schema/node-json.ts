@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { poolSchema } from './pool.ts'
 import { nodeNetworkSchema } from './network.ts'
 
 /** /etc/plump/node.json: what of plump.yaml the node needs to know. The cluster key is not in it; it lies beside it in cluster.key (mode 600). */
@@ -14,6 +15,7 @@ export const nodeJsonSchema = z.object({
     rotationHours: z.number().positive(),
   }),
   network: nodeNetworkSchema,
+  pool: poolSchema.extend({ timeZone: z.string() }),
   console: z.object({ shell: z.boolean() }),
   ssh: z.object({ authorizedKeys: z.array(z.string()) }),
 })

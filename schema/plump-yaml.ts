@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { networkProblems, nodeNetworkSchema, wifiFileSchema } from './network.ts'
+import { poolSchema } from './pool.ts'
 
 /** plump.yaml, the one file a user edits. Every key has a default, so an empty file is a valid one. */
 
@@ -43,6 +44,7 @@ export const plumpYamlSchema = z.strictObject({
     rotationHours: z.number().min(0.001).max(1000).default(24).describe('after ./plump key rotate: how many hours the old key is spoken while the new one spreads, and as many more it is still understood'),
     seeds: z.array(z.ipv4()).max(64).default([]).describe('addresses of members to try besides those found by multicast'),
   }).prefault({}),
+  pool: poolSchema.prefault({}),
   network: nodeNetworkSchema.extend({
     wifi: wifiFileSchema.default([]).describe('Wi-Fi networks to join; needs nics.set: all. With a password in it the ISO is a secret'),
   }).superRefine((network, context) => {

@@ -1,7 +1,8 @@
+import { DEFAULT_ADMIN_SETTINGS } from '../../schema/admin-api.ts'
 import type { DecisionJob, NodeMask } from '../../schema/decision.ts'
 import type { NodeId } from '../../schema/node-state.ts'
-import { DECAY_DEFAULTS, extendHistory, jobLoad, NO_HISTORY } from './job-history.ts'
-import type { DecayMode, JobHistory, JobKind } from './job-history.ts'
+import { extendHistory, jobLoad, NO_HISTORY } from './job-history.ts'
+import type { DecayMode, DecaySettings, JobHistory, JobKind } from './job-history.ts'
 import type { JobFigures } from './sampler.ts'
 
 /** A job that runs on this node, as the capability that holds it tells. */
@@ -51,13 +52,13 @@ export class HeldJobs {
   }
 
   /** One more second of figures; jobs that are not held any more are forgotten. */
-  measured(jobs: readonly HeldJob[], figures: ReadonlyMap<string, JobFigures>, nowMs: number, seconds: number): void {
+  measured(jobs: readonly HeldJob[], figures: ReadonlyMap<string, JobFigures>, nowMs: number, seconds: number, decay: DecaySettings = DEFAULT_ADMIN_SETTINGS.decay): void {
     const before = this.#known
     this.#known = new Map(jobs.map((job) => {
       const known = before.get(job.id) ?? { sinceMs: nowMs, history: NO_HISTORY, cpusUsed: 0, rssKiB: 0, lastFreezeMs: 0, ...this.#arrivals.get(job.id) }
       const now = figures.get(job.id)
       if (now === undefined) return [job.id, known]
-      return [job.id, { ...known, history: extendHistory(known.history, now.runnable, seconds, job.decay, DECAY_DEFAULTS), cpusUsed: now.cpusUsed, rssKiB: now.rssKiB }]
+      return [job.id, { ...known, history: extendHistory(known.history, now.runnable, seconds, job.decay, decay), cpusUsed: now.cpusUsed, rssKiB: now.rssKiB }]
     }))
     // One that arrived and is not among the jobs has ended already.
     this.#arrivals.clear()

@@ -12,9 +12,6 @@ export interface DecaySettings {
   fast: number
 }
 
-/** The seed's figures (openMosix HOWTO, table 8-2). */
-export const DECAY_DEFAULTS: DecaySettings = { intervalSeconds: 1, slow: 975, fast: 926 }
-
 export interface JobHistory {
   /** Average number of runnable processes. */
   runnable: number

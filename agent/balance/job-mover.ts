@@ -3,8 +3,17 @@ import type { NodeMask } from '../../schema/decision.ts'
 import type { AgentContext } from '../capability.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import type { Migration } from '../migration/migration.ts'
-import type { JobMover } from './balance.ts'
+import type { NodeId } from '../../schema/node-state.ts'
+import type { Rules } from './balancer.ts'
 import type { HeldJob } from './held-jobs.ts'
+
+/** What moves jobs and knows those that are here. */
+export interface JobMover {
+  held(): readonly HeldJob[]
+  rules(): Rules & { takes: boolean; gives: boolean }
+  /** Moves a job that is here; gives how long it stood still. Throws NodeError when it stays. */
+  migrate(job: string, target: NodeId, why: string): Promise<{ freezeMs: number }>
+}
 
 /** The jobs of this node as balancing sees them, what the administrator says about them, and who moves them. */
 export function jobMover({ state }: Pick<AgentContext, 'state'>, { holder, home }: Jobs, migration: Pick<Migration, 'migrateJob'>): JobMover {
@@ -16,7 +25,8 @@ export function jobMover({ state }: Pick<AgentContext, 'state'>, { holder, home 
     }),
     rules() {
       const { stay, lstay, quiet, block } = state.get('admin')
-      return { stay, lstay, quiet, takes: !block, gives: true }
+      const pool = state.get('pool')
+      return { stay, lstay, quiet, takes: !block && pool.takes, gives: pool.gives }
     },
     migrate: (id, target, why) => migration.migrateJob(id, target, why),
   }
@@ -31,7 +41,7 @@ export function heldJob(job: Pick<Job, 'id' | 'home' | 'started' | 'lock' | 'can
   }
 }
 
-function nodeMask(mask: Mask): NodeMask | undefined {
+export function nodeMask(mask: Mask): NodeMask | undefined {
   if (mask.rule === 'any') return undefined
   return { mode: mask.rule === 'allow' ? 'only' : 'never', nodes: mask.nodes.slice(0, 1_024) }
 }

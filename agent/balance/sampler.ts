@@ -25,6 +25,8 @@ export interface NodeFigures {
   memoryFreeKiB: number
   swapOutKiBps: number
   memoryStallShare: number
+  /** CPUs that other programs than jobs used. */
+  otherCpus: number
   jobs: ReadonlyMap<string, JobFigures>
 }
 
@@ -43,6 +45,7 @@ interface Before {
 export class Sampler {
   readonly #proc: string
   #before: Before | undefined
+  #others = 0
 
   constructor(proc = '/proc') {
     this.#proc = proc
@@ -64,6 +67,7 @@ export class Sampler {
     const busyShare = passed <= 0 ? 0 : Math.min(1, (ticks.busy - before.ticks.busy) / passed)
     const ofJobs = [...figures.values()]
     const others = Math.max(0, busyShare * cpus - sum(ofJobs.map(({ cpusUsed }) => cpusUsed)))
+    this.#others = others
     return {
       cpus,
       runnable: sum(ofJobs.map(({ runnable }) => runnable)) + others,
@@ -72,8 +76,14 @@ export class Sampler {
       memoryFreeKiB: memory.availableKiB,
       swapOutKiBps: Math.max(0, now.swappedOutKiB - before.swappedOutKiB) / seconds,
       memoryStallShare: Math.min(1, Math.max(0, now.stalledUs - before.stalledUs) / 1e6 / seconds),
+      otherCpus: others,
       jobs: figures,
     }
+  }
+
+  /** Processes that can run at this very moment; of other programs than jobs what the last look saw. */
+  runnableNow(jobs: readonly GroupOfJob[]): number {
+    return sum(jobs.map(({ cgroup }) => this.#runnableIn(cgroup))) + this.#others
   }
 
   /** Memory that is free at this very moment. */

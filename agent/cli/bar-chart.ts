@@ -9,6 +9,8 @@ export interface ChartView {
   total: boolean
   /** Nodes that are down are shown too. */
   dead: boolean
+  /** How many nodes, from the left, are scrolled out of sight. */
+  scrolled?: number
 }
 
 const AXIS_COLUMNS = 8
@@ -28,7 +30,8 @@ interface Bar {
 export function barChart(rows: readonly NodeRow[], view: ChartView, { columns, rows: height }: { columns: number; rows: number }): string[] {
   const shown = rows.filter((row) => view.dead || row.state === 'alive').toSorted((a, b) => a.id - b.id)
   const fit = Math.max(1, Math.floor((columns - AXIS_COLUMNS) / COLUMN_WIDTH))
-  const bars = shown.slice(0, fit).map((row) => barOf(row, view.figure))
+  const first = Math.min(view.scrolled ?? 0, Math.max(0, shown.length - fit))
+  const bars = shown.slice(first, first + fit).map((row) => barOf(row, view.figure))
   const barRows = Math.max(3, height - (view.total ? 5 : 4))
   const top = axisTop(bars, view.figure)
   const level = (value: number): number => scaled(value, view.figure) / scaled(top, view.figure) * barRows

@@ -3,6 +3,8 @@ import type { Member } from '../../schema/node-state.ts'
 import { formatNodeId } from '../api/describe.ts'
 import { NodeError } from '../api/node-error.ts'
 import { ask, follow } from './agent-client.ts'
+import { findMember } from './find-member.ts'
+import { byYard, tune, TUNING_DETAILS, TUNING_WORDS } from './mosctl-tuning.ts'
 import { UsageError } from './usage-error.ts'
 import { EXIT, jsonOption } from './verb.ts'
 import type { Verb, VerbInput } from './verb.ts'
@@ -34,6 +36,7 @@ export const mosctl: Verb = {
     'bring               all jobs whose home this is come back',
     'expel               all guests here go home',
     'setspeed NUMBER     the speed of one CPU, 10000 being the standard; 0: as measured',
+    ...TUNING_DETAILS,
     'status [NODE]       settings and figures of a node',
     'getload, getspeed, getmem, getfree, getutil [NODE]',
     '                    one figure: load in hundredths, speed, memory that programs can have and that is free (bytes), percent of CPU used',
@@ -42,11 +45,15 @@ export const mosctl: Verb = {
     'NODE is an id (2780 or 0x0adc), a name or an address; left out, it is this node.',
   ].join('\n'),
   options: { json: jsonOption },
-  wordsLimit: 2,
+  wordsLimit: 4,
   async run(input) {
     const [word = '', argument] = input.words
     const change = SETTING_WORDS[word] ?? (word === 'setspeed' ? { speed: readSpeed(argument) } : undefined)
     if (change) return tell(input, await ask(input.socketPath, 'admin', { change }), formatSettings)
+    if (TUNING_WORDS.includes(word)) {
+      const { settings, text } = await tune(input.socketPath, input.words)
+      return tell(input, settings, () => text)
+    }
     if (word === 'bring' || word === 'expel') return sendHome(input, word)
     const figure = FIGURE_WORDS[word]
     if (!figure && !['status', 'isup', 'whois'].includes(word)) throw new UsageError(`mosctl has no word "${word}"`, 'plump help mosctl')
@@ -54,7 +61,7 @@ export const mosctl: Verb = {
     if (word === 'whois') return tell(input, member, formatMember)
     if (word === 'isup') return isUp(input, member)
     const figures = await ask(input.socketPath, 'figures', { node: member.id })
-    if (figure) tell(input, figure(figures), String)
+    if (figure) tell(input, byYard(word, figure(figures), await ask(input.socketPath, 'admin')), String)
     else tell(input, figures, formatFigures)
   },
 }
@@ -89,14 +96,6 @@ function readSpeed(text: string | undefined): number | null {
   const speed = text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
   if (!(speed <= 100_000_000)) throw new UsageError('setspeed takes a whole number up to 100000000', 'mosctl setspeed 10000')
   return speed === 0 ? null : speed
-}
-
-/** The member that `text` names; this node when nothing is said. Throws NodeError NO_SUCH_NODE. */
-export function findMember(members: readonly Member[], text: string | undefined): Member {
-  const id = text !== undefined && /^(0x[0-9a-f]{1,4}|\d{1,5})$/i.test(text) ? Number(text) : undefined
-  const found = members.find((member) => (text === undefined ? member.self : member.id === id || member.name === text || member.addresses.includes(text)))
-  if (found) return found
-  throw new NodeError('NO_SUCH_NODE', text === undefined ? 'this node has no id yet' : `no member is called ${text}`, 'plump nodes lists them')
 }
 
 function formatSettings(settings: AdminSettings): string {

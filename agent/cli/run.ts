@@ -23,6 +23,7 @@ export const run: Verb = {
     'background': { type: 'boolean', short: 'b', help: 'start it and return; see plump logs and plump wait' },
     'home': { type: 'boolean', short: 'h', help: 'keep it at home (runhome)' },
     'on': { type: 'string', help: 'start it on this node (runon NODE)' },
+    'place': { type: 'string', short: 'j', help: 'auto: start it on the node where it costs least by the loads known here' },
     'nomig': { type: 'boolean', help: 'keep it on the node where it starts (nomig)' },
     'unlocked': { type: 'boolean', short: 'l', help: 'let it move, whatever the job that starts it may do' },
     'nodes': { type: 'string', help: 'the nodes it may run on besides its home: ID,ID,…' },
@@ -40,7 +41,7 @@ export const run: Verb = {
     const spec = specOf(options, words)
     const placement = {
       foreground: options['background'] !== true,
-      ...(options['on'] === undefined ? {} : { runOn: parseNode(options['on']) }),
+      ...startOf(options),
       lock: lockOf(options),
       mask: maskOf(options),
       hints: hintsOf(options),
@@ -88,6 +89,12 @@ function specOf(options: Options, words: readonly string[]): Omit<JobSpec, 'uid'
     },
     niceness: options['nice'] === undefined ? 0 : parseNumber(options['nice'], 'nice'),
   }
+}
+
+function startOf(options: Options): { runOn?: number | 'auto' } {
+  if (options['place'] !== undefined && options['place'] !== 'auto') throw new UsageError('--place knows only auto; --on names a node', 'mosrun -j auto COMMAND')
+  if (options['on'] !== undefined) return { runOn: parseNode(options['on']) }
+  return options['place'] === undefined ? {} : { runOn: 'auto' }
 }
 
 function lockOf(options: Options): 'none' | 'here' | 'home' {

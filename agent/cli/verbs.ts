@@ -16,16 +16,18 @@ import { serve } from './serve.ts'
 import { showmap } from './showmap.ts'
 import { setpe } from './setpe.ts'
 import { packages } from './packages.ts'
+import { pool } from './pool.ts'
 import { status } from './status.ts'
 import { support } from './support.ts'
 import { tune } from './tune.ts'
 import type { Verb } from './verb.ts'
 import { version } from './version.ts'
+import { watch } from './watch.ts'
 import { why } from './why.ts'
 
 const workVerbs: readonly Verb[] = [
   run, runon, job, logs, wait, migrate, mps, mtop,
-  status, nodes, mosmon, mosctl, why, decisions, tune, nics, leases, net, netsetup, packages, log, support, serve, key, showmap, setpe, version,
+  status, nodes, mosmon, watch, mosctl, pool, why, decisions, tune, nics, leases, net, netsetup, packages, log, support, serve, key, showmap, setpe, version,
 ]
 
 /** Every verb of `plump` on a node, in the order of the help. */

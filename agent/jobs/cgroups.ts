@@ -51,6 +51,22 @@ export function makeCgroup(cgroup: string, limits: Limits): void {
   if (limits.cpus !== undefined) writeFileSync(`${cgroup}/cpu.max`, `${Math.round(limits.cpus * CPU_PERIOD_US)} ${CPU_PERIOD_US}`)
 }
 
+/** What a job's group weighs; the default of the kernel. While it moves it comes first, or it would stand still for as long as the others let criu wait. */
+const WEIGHT = 100
+const MOVING_WEIGHT = 10_000
+
+export function setMoving(cgroup: string, moving: boolean): void {
+  if (existsSync(cgroup)) writeFileSync(`${cgroup}/cpu.weight`, String(moving ? MOVING_WEIGHT : WEIGHT))
+}
+
+/** Own jobs and guests share the CPUs by their numbers: one guest beside nine own jobs gets a tenth and not half. */
+export function shareByNumbers(own: number, guests: number): void {
+  for (const [group, jobs] of [['own', own], ['guests', guests]] as const) {
+    const file = `${MOUNT}/plump/${group}/cpu.weight`
+    if (existsSync(file)) writeFileSync(file, String(Math.min(MOVING_WEIGHT, WEIGHT * Math.max(1, jobs))))
+  }
+}
+
 /** Ids, as this node counts them, of all processes of a job. */
 export function processesIn(cgroup: string): number[] {
   return (readTextIfThere(`${cgroup}/cgroup.procs`) ?? '').split('\n').filter((line) => line !== '').map(Number)

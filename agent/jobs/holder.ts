@@ -9,7 +9,7 @@ import { NodeError } from '../api/node-error.ts'
 import type { AgentContext } from '../capability.ts'
 import { namesIn, readTextIfThere } from '../os/files.ts'
 import type { Peers } from '../peers/peers.ts'
-import { prepareCgroups } from './cgroups.ts'
+import { prepareCgroups, shareByNumbers } from './cgroups.ts'
 import { HeldJob, type HeldRecord } from './held-job.ts'
 import { openLink } from './link.ts'
 import type { JobPlace } from './mounts.ts'
@@ -85,6 +85,7 @@ export class Holder {
     if (home === self && !existsSync(SHARED_MEMORY_FOLDER)) mkdirSync(SHARED_MEMORY_FOLDER, { recursive: true, mode: 0o1777 })
     const job = this.#newJob(record, { id, home, self, homeRoot })
     this.#jobs.set(id, job)
+    this.#shareCpus()
     return job
   }
 
@@ -119,6 +120,11 @@ export class Holder {
 
   get jobs(): readonly HeldJob[] {
     return [...this.#jobs.values()]
+  }
+
+  get hasGuests(): boolean {
+    const self = this.#context.state.get('identity')?.id
+    return this.jobs.some(({ record }) => record.job.home !== self)
   }
 
   /** What a job used when last looked at. */
@@ -196,8 +202,15 @@ export class Holder {
     if (this.#jobs.get(id) !== job) return
     this.#jobs.delete(id)
     this.#figures.delete(id)
+    this.#shareCpus()
     this.#sweep(job, SWEEP_TRIES)
     this.#edges.changed()
+  }
+
+  #shareCpus(): void {
+    const self = this.#self()
+    const own = this.jobs.filter(({ record }) => record.job.home === self).length
+    shareByNumbers(own, this.#jobs.size - own)
   }
 
   /** The group can be taken away when its last process has ended. */

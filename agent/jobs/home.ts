@@ -25,6 +25,9 @@ const COMMAND_SHOWN_WORDS = 64
 const COMMAND_SHOWN_CHARS = 400
 const homeRecordSchema = z.object({ job: jobSchema, spec: jobSpecSchema })
 
+/** Options of a job of which it has been decided where it starts. */
+export type PlacedOptions = Omit<JobOptions, 'runOn'> & { runOn?: NodeId }
+
 export interface HomeEdges {
   peers: Peers
   changed(): void
@@ -65,7 +68,7 @@ export class Home {
   }
 
   /** Makes the record of a new job. */
-  create(spec: JobSpec, options: JobOptions): HomeJob {
+  create(spec: JobSpec, options: PlacedOptions): HomeJob {
     const self = this.#context.state.get('identity')?.id
     if (self === undefined) throw new NodeError('NO_ADDRESS', 'this node has no address yet, so it has no jobs', 'wait until plump status says ready')
     if (this.#running() >= JOBS_LIMIT) throw new NodeError('TOO_MANY_JOBS', `this node is the home of ${JOBS_LIMIT} jobs already`, 'wait for some to end: plump job ls')
@@ -155,7 +158,7 @@ function nextJobId(home: NodeId): JobId {
   return jobIdOf(home, number)
 }
 
-function newJob(id: JobId, home: NodeId, spec: JobSpec, options: JobOptions): Job {
+function newJob(id: JobId, home: NodeId, spec: JobSpec, options: PlacedOptions): Job {
   return {
     id, home, node: options.runOn ?? home, state: 'starting', epoch: 1, uid: spec.uid,
     command: spec.command.slice(0, COMMAND_SHOWN_WORDS).map((word) => word.slice(0, COMMAND_SHOWN_CHARS)),

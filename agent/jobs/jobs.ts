@@ -1,4 +1,4 @@
-import type { Job, JobChange, Mask } from '../../schema/job.ts'
+import type { Job, JobChange } from '../../schema/job.ts'
 import type { JobRequest } from '../../schema/job-api.ts'
 import type { JobControlRequest } from '../../schema/job-link.ts'
 import type { NodeId } from '../../schema/node-state.ts'
@@ -14,10 +14,10 @@ import { serveJobSettings, type JobSettings } from './job-settings.ts'
 import { listenForJobs, type JobClientRequest } from './job-socket.ts'
 import { selectNode } from './names.ts'
 import { sendLogs } from './logs.ts'
+import { startPlaced, type PlaceJob } from './start-placed.ts'
 import { CLAIMS_FOLDER, JOBS_SOCKET } from './places.ts'
 
 const MEASURE_MS = 2_000
-const START_LIMIT_MS = 30_000
 /** Changes of jobs within this time become one change of the state. */
 const STATE_PACE_MS = 100
 
@@ -30,7 +30,7 @@ export interface Jobs extends Capability {
 }
 
 /** Runs jobs: starts them here or elsewhere, keeps their deputies, and answers mosrun and the job verbs. */
-export function startJobs(context: AgentContext, peers: Peers): Jobs {
+export function startJobs(context: AgentContext, peers: Peers, place: PlaceJob): Jobs {
   const log = context.log.named('jobs')
   let pendingChange: NodeJS.Timeout | undefined
   const changed = (): void => {
@@ -50,7 +50,7 @@ export function startJobs(context: AgentContext, peers: Peers): Jobs {
     holder.takeOverRunning()
     home.takeOver()
     settleVanished(holder, home, context)
-    const server = listenForJobs({ socket: JOBS_SOCKET, claims: CLAIMS_FOLDER }, (request) => serveRequest(context, { holder, home, peers, settings }, request), log)
+    const server = listenForJobs({ socket: JOBS_SOCKET, claims: CLAIMS_FOLDER }, (request) => serveRequest(context, { holder, home, peers, settings, place }, request), log)
     const timer = setInterval(() => {
       holder.measure()
       home.tidy()
@@ -108,6 +108,7 @@ interface Parts {
   home: Home
   peers: Peers
   settings: JobSettings
+  place: PlaceJob
 }
 
 async function serveRequest(context: AgentContext, parts: Parts, { request, caller, socket, answer }: JobClientRequest): Promise<void> {
@@ -157,20 +158,13 @@ async function serveRequest(context: AgentContext, parts: Parts, { request, call
   socket.end()
 }
 
-async function runJob({ holder, home, peers }: Parts, client: JobClientRequest): Promise<void> {
+async function runJob(parts: Parts, client: JobClientRequest): Promise<void> {
+  const { home } = parts
   const { request, caller, socket, answer } = client
   if (request.request !== 'run') return
   if (request.spec.niceness < 0 && caller.uid !== 0) throw new NodeError('NOT_ALLOWED', 'only root may raise the priority of a job', 'give a niceness of 0 or more')
   const spec = { ...request.spec, uid: caller.uid, gid: caller.gid, groups: groupsOf(caller, request.spec.groups) }
-  const job = home.create(spec, request.options)
-  try {
-    if (job.job.node !== job.job.home && !maskAllows(job.job.mask, job.job.node)) throw new NodeError('NODE_NOT_ALLOWED', `node ${job.job.node} is not among those the job may run on`, 'change --mask or --nodes')
-    if (job.job.node === job.job.home) await holder.start(job.record)
-    else await peers.call(job.job.node, 'job-start', job.record, START_LIMIT_MS)
-  } catch (error) {
-    home.forget(job)
-    throw error
-  }
+  const job = await startPlaced(parts, spec, request.options)
   job.update({ state: 'running' })
   answer(job.job)
   if (!request.options.foreground) return void socket.end()
@@ -218,10 +212,4 @@ function allowed(job: HomeJob, caller: Caller): HomeJob {
 
 function notAllowed(job: Job): NodeError {
   return new NodeError('NOT_ALLOWED', `job ${job.id} is another user's`, 'ask its owner, or root')
-}
-
-/** Whether the cluster mask lets a job run on a node that is not its home. */
-export function maskAllows(mask: Mask, node: NodeId): boolean {
-  if (mask.rule === 'any') return true
-  return mask.nodes.includes(node) === (mask.rule === 'allow')
 }

@@ -6,6 +6,7 @@ import type { NodeId } from '../../schema/node-state.ts'
 import type { PeerHeader } from '../../schema/peer.ts'
 import { NodeError } from '../api/node-error.ts'
 import { nowMs } from '../os/clock.ts'
+import { setMoving } from '../jobs/cgroups.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import type { Holder } from '../jobs/holder.ts'
 import type { ToCopy } from './commit-machine.ts'
@@ -108,6 +109,7 @@ export class Arrivals {
     this.#stopped.delete(id)
     const ours = copy?.at === 'running'
     if (ours) job.setLeaving(false)
+    if (ours) setMoving(job.cgroup, false)
     verdict.say(ours ? 'go' : 'no')
     if (ours) this.#holder.link(job)
     else job.disown()

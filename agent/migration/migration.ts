@@ -6,7 +6,7 @@ import type { NodeId } from '../../schema/node-state.ts'
 import type { ApiAnswers } from '../api/answers.ts'
 import { NodeError } from '../api/node-error.ts'
 import type { AgentContext, Capability } from '../capability.ts'
-import { cgroupFigures } from '../jobs/cgroups.ts'
+import { cgroupFigures, setMoving } from '../jobs/cgroups.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import type { Peers } from '../peers/peers.ts'
@@ -119,6 +119,7 @@ class Mover {
     const next = await this.#grant(job, to)
     const folder = moveFolder(id, next)
     let taken = false
+    setMoving(job.cgroup, true)
     try {
       const offer = { channel: 'migrate', next, record, needs: await ownCpu(), memoryBytes: cgroupFigures(job.cgroup).memoryBytes }
       const stream = new MoveStream(await this.#peers.open(to, offer))
@@ -141,6 +142,7 @@ class Mover {
       this.#context.log.named('migration').warn(`job ${id} stays here: ${failure.message}`)
       throw failure
     } finally {
+      setMoving(job.cgroup, false)
       rmSync(folder, { recursive: true, force: true })
     }
   }

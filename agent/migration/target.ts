@@ -6,7 +6,7 @@ import { meshAddress, nodeOfMeshAddress } from '../../schema/mesh-address.ts'
 import { PAGES_PORT, type Offer, type SourceOrder } from '../../schema/migration.ts'
 import type { NodeId } from '../../schema/node-state.ts'
 import { NodeError } from '../api/node-error.ts'
-import { makeCgroup, processesIn } from '../jobs/cgroups.ts'
+import { makeCgroup, processesIn, setMoving } from '../jobs/cgroups.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import type { Holder } from '../jobs/holder.ts'
 import { keeperCommand } from '../jobs/start-command.ts'
@@ -42,6 +42,7 @@ export async function makeRoom(holder: Holder, offer: Offer, places: { self: Nod
   // Until the job has been taken over, the end of what stands here is not its end.
   held.setLeaving(true)
   makeCgroup(held.cgroup, spec.limits)
+  setMoving(held.cgroup, true)
   rmSync(places.folder, { recursive: true, force: true })
   mkdirSync(places.folder, { recursive: true, mode: 0o700 })
   return held

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync, constants, existsSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
+import { setPriority } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { run } from '../os/run.ts'
 
@@ -53,6 +54,17 @@ export async function releaseCriu(folder: string, verdict: 'go' | 'no'): Promise
   for (const pipe of pipes) closeSync(pipe)
 }
 
+/** Before whatever else the node computes: a job stands still until criu is done. A restored job has the niceness of its images. */
+const CRIU_NICENESS = -10
+
+function putFirst(pid: number): void {
+  try {
+    setPriority(pid, CRIU_NICENESS)
+  } catch {
+    // It has ended already; its exit code says why.
+  }
+}
+
 export interface Criu {
   pid: number | undefined
   /** Exit code; undefined when a signal ended it. */
@@ -62,6 +74,7 @@ export interface Criu {
 /** Starts criu in the background; `stdin` is a descriptor it is to have as 0 (the connection of a page server). It is never killed. */
 export function startCriu(args: readonly string[], options: { move: string; stdin?: Socket }): Criu {
   const child = spawn('/usr/sbin/criu', args, { cwd: '/', detached: true, env: { PATH: '/usr/sbin:/usr/bin', PLUMP_MOVE: options.move }, stdio: [options.stdin ?? 'ignore', 'ignore', 'ignore'] })
+  if (child.pid !== undefined) putFirst(child.pid)
   const ended = new Promise<number | undefined>((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code) => resolve(code ?? undefined))

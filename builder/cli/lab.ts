@@ -82,6 +82,8 @@ function registerNodeVerbs(nodeVerb: (name: string, description: string) => Comm
     .action(async (number: number, flags: LabFlag & { nic?: number; network?: number }) => (await nodeOf(number, flags)).heal(flags))
   nodeVerb('kill', 'Pull the power cord of a node.')
     .action(async (number: number, flags: LabFlag) => (await nodeOf(number, flags)).kill())
+  nodeVerb('power', 'Press the power button of a node: it sends guests home and switches itself off.')
+    .action(async (number: number, flags: LabFlag) => (await nodeOf(number, flags)).pressPower())
   nodeVerb('start', 'Switch a node on again.')
     .action(async (number: number, flags: LabFlag) => (await nodeOf(number, flags)).start())
   nodeVerb('plug', 'Plug a network card into a running node.')

@@ -21,6 +21,7 @@ export const NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
   'NFS between nodes': ['nfs', 'nfsv4', 'nfsd'],
   '/hpc': ['9p', '9pnet_fd'],
   'memory': ['zram'],
+  'power button': ['button', 'evdev'],
   'sensors and clocks': ['coretemp', 'k10temp', 'rtc-cmos'],
 }
 

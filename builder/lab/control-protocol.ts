@@ -19,6 +19,7 @@ export const requestSchema = z.discriminatedUnion('verb', [
   z.object({ verb: z.literal('cut'), node, nic, carrier: z.boolean() }),
   z.object({ verb: z.literal('heal'), node, nic, network: z.number().int().min(0).optional() }),
   z.object({ verb: z.literal('kill'), node }),
+  z.object({ verb: z.literal('pressPower'), node }),
   z.object({ verb: z.literal('start'), node }),
   z.object({ verb: z.literal('plug'), node, card: nicSchema }),
   z.object({ verb: z.literal('plugDisk'), node, file: z.string(), writable: z.boolean() }),

@@ -63,6 +63,8 @@ async function perform(line: string, host: LabHost, caller: Caller, goDown: () =
       return await host.plug(request.node, request.card)
     case 'plugDisk':
       return await host.machine(request.node).plugDisk(request.file, request.writable)
+    case 'pressPower':
+      return await host.machine(request.node).pressPower()
     case 'eject':
       return await host.machine(request.node).eject()
     case 'type':

@@ -130,6 +130,11 @@ export class LabNode {
     await this.#call({ verb: 'kill', node: this.number })
   }
 
+  /** Presses its power button, as a person who is done with the machine does. */
+  async pressPower(): Promise<void> {
+    await this.#call({ verb: 'pressPower', node: this.number })
+  }
+
   /** Switches the node on again, with the same cards and addresses. */
   async start(): Promise<void> {
     await this.#call({ verb: 'start', node: this.number })

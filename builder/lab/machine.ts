@@ -126,6 +126,11 @@ export class Machine {
     await gone
   }
 
+  /** Presses the power button: the system is told of it (ACPI) and does what it is set to do. */
+  async pressPower(): Promise<void> {
+    await this.running().qmp.execute('system_powerdown')
+  }
+
   /** Makes the guest see, or miss, a carrier; drivers of cards that cannot tell (ne2k_pci, usb-net) see nothing. */
   async setCarrier(nic: WiredNic, up: boolean): Promise<void> {
     nic.carrier = up

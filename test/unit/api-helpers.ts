@@ -20,6 +20,7 @@ export const config: NodeJson = {
   name: 'plump',
   cluster: { name: 'plump', key: 'embed', seeds: [], rotationHours: 24 },
   network: { static: [], bonds: [], vlans: [], dns: [], ntp: [] },
+  pool: { role: 'full', roles: [], schedule: [], timeZone: 'UTC', idle: { minutes: 0, load: 0.3 } },
   console: { shell: true },
   ssh: { authorizedKeys: [] },
 }

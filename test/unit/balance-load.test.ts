@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeGossip, DATAGRAM_LIMIT_BYTES, encodeGossip } from '../../agent/balance/gossip-codec.ts'
 import { AGE_LIMIT_MS, GossipTable, KEPT_ENTRIES, SENT_ENTRIES } from '../../agent/balance/gossip-table.ts'
-import { DECAY_DEFAULTS, extendHistory, jobLoad, NO_HISTORY } from '../../agent/balance/job-history.ts'
+import { DEFAULT_ADMIN_SETTINGS } from '../../schema/admin-api.ts'
+import { extendHistory, jobLoad, NO_HISTORY } from '../../agent/balance/job-history.ts'
 import type { DecayMode } from '../../agent/balance/job-history.ts'
 import { IDLE, smoothLoad, standardLoad } from '../../agent/balance/load.ts'
 import { seededRandom } from '../../agent/balance/random.ts'
@@ -45,8 +46,8 @@ describe('the two views of a node\'s load', () => {
 describe('a job\'s history', () => {
   const after = (mode: DecayMode, busySeconds: number, idleSeconds: number): number => {
     let history = NO_HISTORY
-    for (let second = 0; second < busySeconds; second++) history = extendHistory(history, 1, 1, mode, DECAY_DEFAULTS)
-    for (let second = 0; second < idleSeconds; second++) history = extendHistory(history, 0, 1, mode, DECAY_DEFAULTS)
+    for (let second = 0; second < busySeconds; second++) history = extendHistory(history, 1, 1, mode, DEFAULT_ADMIN_SETTINGS.decay)
+    for (let second = 0; second < idleSeconds; second++) history = extendHistory(history, 0, 1, mode, DEFAULT_ADMIN_SETTINGS.decay)
     return history.runnable
   }
 

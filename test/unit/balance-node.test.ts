@@ -10,9 +10,12 @@ import type { HeldJob } from '../../agent/balance/held-jobs.ts'
 import { LastKnown } from '../../agent/balance/last-known.ts'
 import { parseCpuTicks, parseGroupRssKiB, parseProcessState, parseStalledUs } from '../../agent/balance/proc-load.ts'
 import { Sampler } from '../../agent/balance/sampler.ts'
+import { heldJob } from '../../agent/balance/job-mover.ts'
+import { whatFailed } from '../../agent/balance/move-failure.ts'
+import { NodeError } from '../../agent/api/node-error.ts'
 import { measureSpeed, speedFrom } from '../../agent/balance/speed.ts'
 import { barChart } from '../../agent/cli/bar-chart.ts'
-import { afterKey } from '../../agent/cli/mosmon.ts'
+import { afterKey, screen } from '../../agent/cli/mosmon.ts'
 import { nodeRows } from '../../agent/cli/nodes.ts'
 import { nodeRowSchema } from '../../schema/balance-api.ts'
 import type { NodeRow } from '../../schema/balance-api.ts'
@@ -103,12 +106,60 @@ describe('jobs on this node', () => {
     expect(jobs.view([held], 7, 0, 0)).toMatchObject([{ cameFrom: 6, lastFreezeMs: 300 }])
   })
 
+  test('that a move showed to be immovable are left alone for a while', () => {
+    const jobs = new HeldJobs()
+    jobs.measured([held], busy, 0, 1)
+    jobs.cannotMove('a', 'tcp: it is connected', 1_000)
+    jobs.measured([held], busy, 2_000, 1)
+    expect(jobs.view([held], 7, 2_000, 0)).toMatchObject([{ cantmove: 'tcp: it is connected' }])
+    expect(jobs.view([held], 7, 301_000, 0)[0]?.cantmove).toBeUndefined()
+  })
+
+  test('have the hints, the lock and the mask they were started with', () => {
+    const told = { id: '0adc-1', home: 2780, started: '1970-01-01T00:00:05.000Z', lock: 'none', mask: { rule: 'any' }, hints: {} } as const
+    expect(heldJob(told, '/x')).toEqual({ id: '0adc-1', home: 2780, cgroup: '/x', startedMs: 5_000, locked: false, kind: 'mixed', decay: 'own' })
+    expect(heldJob({ ...told, lock: 'here', mask: { rule: 'deny', nodes: [5] }, hints: { kind: 'io', decay: 'slow' }, cantmove: { code: 'tcp', sentence: 'is connected' } }, '/x'))
+      .toMatchObject({ locked: true, mask: { mode: 'never', nodes: [5] }, kind: 'io', decay: 'slow', cantmove: 'is connected' })
+  })
+
+  test('hints change what is decided: a CPU job that rests now goes, an I/O job that seldom computes stays, a slow past outweighs the last minute', () => {
+    const resting = new Map([['a', { runnable: 0, cpusUsed: 0, rssKiB: 100 }]])
+    const waiting = new Map([['a', { runnable: 1, cpusUsed: 0.05, rssKiB: 100 }]])
+    const loadAfter = (job: HeldJob, figures: readonly (readonly [number, ReadonlyMap<string, { runnable: number; cpusUsed: number; rssKiB: number }>])[]): number => {
+      const jobs = new HeldJobs()
+      let nowMs = 0
+      for (const [seconds, look] of figures) for (let second = 0; second < seconds; second++) jobs.measured([job], look, nowMs += 1_000, 1)
+      return jobs.view([job], 7, nowMs, 0)[0]?.runnable ?? 0
+    }
+    const decided = (runnable: number): string => {
+      const [judgement] = decide(input([job('a', { runnable }), job('b', { locked: true }), job('c', { locked: true })], [seen(2)])).judgements
+      return judgement?.verdict === 'stays' ? judgement.why : 'moves'
+    }
+    const plain = loadAfter(held, [[60, resting]])
+    expect([decided(plain), decided(loadAfter({ ...held, kind: 'cpu' }, [[60, resting]]))]).toEqual(['idle', 'moves'])
+    expect([decided(loadAfter(held, [[60, waiting]])), decided(loadAfter({ ...held, kind: 'io' }, [[60, waiting]]))]).toEqual(['moves', 'idle'])
+    const changed = [[600, busy], [60, resting]] as const
+    const [fast, slow, none] = (['fast', 'slow', 'none'] as const).map((decay) => loadAfter({ ...held, decay }, changed))
+    expect([decided(fast ?? 0), decided(none ?? 0)]).toEqual(['idle', 'moves'])
+    expect(fast).toBeLessThan(0.1)
+    expect(slow).toBeGreaterThan(0.15)
+    expect(none).toBeGreaterThan(0.9)
+  })
+
   test('are forgotten when they are gone', () => {
     const jobs = new HeldJobs()
     jobs.measured([held], busy, 0, 1)
     jobs.measured([], new Map(), 1_000, 1)
     expect(jobs.view([held], 7, 2_000, 0)).toEqual([])
   })
+})
+
+test.each([
+  [new NodeError('BUSY', 'job 0adc-7 is coming here', ''), 'refused'], [new NodeError('CANTMOVE', 'memory: node 7 has too little', ''), 'refused'],
+  [new NodeError('CANTMOVE', 'tcp: it is connected', ''), 'cantmove'], [new NodeError('JOB_ENDED', 'it has ended', ''), 'ended'],
+  [new NodeError('TARGET_GONE', 'the connection ended', ''), 'failed'], [new TypeError('x is not a function'), 'failed'],
+])('a move that ends with %s is %s', (error, failure) => {
+  expect(whatFailed(error)).toBe(failure)
 })
 
 describe('the decision log', () => {
@@ -185,11 +236,29 @@ describe('what people see', () => {
     expect(barChart(rows, { figure: 'speed', total: false, dead: true }, { columns: 20, rows: 9 })[0]).toBe('Speed (10000 is the standard CPU): 3 nodes, 2 more do not fit')
   })
 
+  test('nodes that do not fit are reached by scrolling, as far as there are any', () => {
+    const at = (scrolled: number): string | undefined => barChart(rows, { figure: 'load', total: false, dead: true, scrolled }, { columns: 20, rows: 9 }).at(-2)
+    expect([at(0), at(1), at(9)]).toEqual(['        0x0a4e', '        0x0a56', '        0x0adc'])
+  })
+
+  test('the last events stand below the bars when there is room, the keys in their place on demand', () => {
+    const view = { figure: 'load', total: false, dead: false, help: false } as const
+    const events = ['1', '2', '3', '4', '5', '6', '7']
+    const lines = screen(rows, events, view, { columns: 60, rows: 24 })
+    expect(lines.length).toBeLessThanOrEqual(24)
+    expect(lines.slice(-6)).toEqual(['', '3', '4', '5', '6', '7'])
+    expect(screen(rows, events, view, { columns: 60, rows: 10 })).not.toContain('7')
+    expect(screen(rows, events, { ...view, help: true }, { columns: 60, rows: 24 }).at(-1)).toMatch(/q {2}leave/)
+  })
+
   test('keys choose as in the seed\'s monitor', () => {
-    const view = { figure: 'load', total: false, dead: false } as const
+    const view = { figure: 'load', total: false, dead: false, help: false } as const
     expect(afterKey(view, 'm').figure).toBe('memory')
     expect(afterKey(view, 't').total).toBe(true)
     expect(afterKey(afterKey(view, 'd'), 'd')).toEqual(view)
     expect(afterKey(view, 'x')).toEqual(view)
+    expect(afterKey(view, 'h').help).toBe(true)
+    expect(afterKey(afterKey(afterKey(view, '>'), '\x1b[C'), '<').scrolled).toBe(1)
+    expect(afterKey(view, '<').scrolled).toBe(0)
   })
 })

@@ -90,7 +90,7 @@ describe('waiting for the key', () => {
     if (files.keyFile !== undefined) writeFileSync(paths.keyFile, files.keyFile)
     writeFileSync(paths.commandLine, files.commandLine ?? 'console=ttyS0\n')
     const context: AgentContext = {
-      config: { version: '0', imageId: '0123456789abcdef', name: 'plump', cluster: { name: 'plump', key: 'ask', seeds: [], rotationHours: 24 }, network: { static: [], bonds: [], vlans: [], dns: [], ntp: [] }, console: { shell: true }, ssh: { authorizedKeys: [] } },
+      config: { version: '0', imageId: '0123456789abcdef', name: 'plump', cluster: { name: 'plump', key: 'ask', seeds: [], rotationHours: 24 }, network: { static: [], bonds: [], vlans: [], dns: [], ntp: [] }, pool: { role: 'full', roles: [], schedule: [], timeZone: 'UTC', idle: { minutes: 0, load: 0.3 } }, console: { shell: true }, ssh: { authorizedKeys: [] } },
       keys: undefined,
       state: new StateStore(),
       log: openLog('test', join(folder, 'log')),
