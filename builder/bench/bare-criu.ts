@@ -28,6 +28,8 @@ export async function measureBareCriu(program: string, load: Load, from: LabNode
     await said(from, `until [ "$(awk '/^VmRSS:/ { print $2 }' /proc/${pid}/status)" -ge ${Math.floor(load.bytes / 1024)} ]; do usleep 100000; done`)
     await said(from, `cd / && ${CRIU} pre-dump -t ${pid} -D ${FOLDER}/pre ${DUMP} --track-mem`)
     const dirtyDumpMs = await timed(from, `${CRIU} dump -t ${pid} -D ${FOLDER}/last ${DUMP} --track-mem --prev-images-dir ../pre --leave-running`)
+    // The node's files are in its memory.
+    await said(from, `rm -rf ${FOLDER}/pre ${FOLDER}/last`)
     const dumpMs = await timed(from, `${CRIU} dump -t ${pid} -D ${FOLDER}/whole ${DUMP}`)
     const bytes = Number(await said(from, `cat ${FOLDER}/whole/* | wc -c`))
     const copyMs = await copy(from, to, address)

@@ -12,7 +12,7 @@ import { said, timed } from './node-shell.ts'
 const MIB = 1024 * 1024
 const BOOT_LIMIT_SECONDS = 300
 /** Images in memory and restored pages together are twice the largest job; the node itself needs the rest. */
-const MEMORY_MIB = 1_024
+const MEMORY_MIB = 1_280
 const WIRE_BYTES = 64 * MIB
 const RELAY_BYTES = 32 * MIB
 /** Of moves there and back, and of starts of programs; the median and the least count. */
