@@ -43,8 +43,17 @@ export async function measureBareCriu(program: string, load: Load, from: LabNode
 
 /** A stream of files, as quick as the wire carries. */
 async function copy(from: LabNode, to: LabNode, address: string): Promise<number> {
-  await said(to, `rm -rf ${FOLDER}; mkdir -p ${FOLDER}; (cd ${FOLDER} && nc -l -p ${COPY_PORT} < /dev/null | tar x -f - && touch ${FOLDER}/arrived) > /dev/null 2>&1 &`)
-  await said(to, `until netstat -ltn | grep -q ':${COPY_PORT} '; do usleep 50000; done`)
-  // nc ends when the other side has taken all and closed.
-  return await timed(from, `tar c -C ${FOLDER} -f - whole | nc ${address} ${COPY_PORT}`)
+  await receive(to, `cd ${FOLDER} && tar x -f - && touch ${FOLDER}/arrived`, FOLDER)
+  const ms = await timed(from, `tar c -C ${FOLDER} -f - whole | nc ${address} ${COPY_PORT}`)
+  await said(to, `until [ -e ${FOLDER}/arrived ]; do usleep 50000; done`)
+  return ms
+}
+
+/**
+ * Has the node take one connection and hand what comes to a shell line, from a new folder. nc closes a connection when its own input has ended, and
+ * the sender would take that for the end: so its input is a pipe that never ends. Then nc on either side ends when all has been sent and read.
+ */
+export async function receive(node: LabNode, line: string, folder: string): Promise<void> {
+  await said(node, `rm -rf ${folder}; mkdir -p ${folder}; mkfifo ${folder}/quiet; (nc -l -p ${COPY_PORT} 0<> ${folder}/quiet | (${line})) > /dev/null 2>&1 &`)
+  await said(node, `until netstat -ltn | grep -q ':${COPY_PORT} '; do usleep 50000; done`)
 }

@@ -5,7 +5,7 @@ import { migrationReportSchema, type MigrationReport } from '../../schema/migrat
 import { memberSchema } from '../../schema/node-state.ts'
 import { startLab, type Lab } from '../lab/lab.ts'
 import type { LabNode } from '../lab/lab-node.ts'
-import { COPY_PORT, measureBareCriu, type BareCriuFigures } from './bare-criu.ts'
+import { COPY_PORT, measureBareCriu, receive, type BareCriuFigures } from './bare-criu.ts'
 import { loadProgram, type Load } from './load-program.ts'
 import { said, timed } from './node-shell.ts'
 
@@ -18,6 +18,7 @@ const RELAY_BYTES = 32 * MIB
 /** Of moves there and back, and of starts of programs; the median and the least count. */
 const MOVES = 3
 const STARTS = 3
+const TESTMOVE_LIMIT_SECONDS = 120
 
 /** Of `plump testmove --json`, what is shown here. */
 const testMoveSchema = z.object({ freezeMs: z.int() })
@@ -28,8 +29,8 @@ export interface LoadFigures {
   load: Load
   /** The median by freeze time of the moves there and back. */
   move: Pick<MigrationReport, 'freezeMs' | 'totalMs' | 'bytes' | 'rounds'>
-  /** A dump whose job goes on here: how long it stood, which is what a move given up at its end costs. */
-  abortMs: number
+  /** A dump whose job goes on here: how long it stood, which is what a move given up at its end costs; absent when the nodes cannot tell. */
+  abortMs?: number
   bare: BareCriuFigures
 }
 
@@ -87,7 +88,7 @@ async function openPair(lab: Lab, signal: AbortSignal): Promise<Pair> {
 
 /** What the mesh carries in one plain connection. */
 async function measureWire({ home, other, otherId }: Pair): Promise<number> {
-  await said(other, `(nc -l -p ${COPY_PORT} < /dev/null > /dev/null 2>&1 &) ; until netstat -ltn | grep -q ':${COPY_PORT} '; do usleep 50000; done`)
+  await receive(other, 'cat > /dev/null', '/root/wire')
   const ms = await timed(home, `head -c ${WIRE_BYTES} /dev/zero | nc ${meshAddress(otherId)} ${COPY_PORT}`)
   return Math.round(WIRE_BYTES * 1000 / ms)
 }
@@ -122,10 +123,11 @@ async function measureLoad(pair: Pair, load: Load): Promise<LoadFigures> {
     const move = moves.toSorted((one, another) => one.freezeMs - another.freezeMs)[Math.floor(MOVES / 2)]
     if (!move) throw new Error('no move was made')
     const { node } = jobSchema.parse(JSON.parse(await said(home, `plump job show ${job} --json`)))
-    const tested = testMoveSchema.parse(JSON.parse(await said(node === homeId ? home : other, `plump testmove ${job} --json`)))
+    const tested = await (node === homeId ? home : other).exec(`plump testmove ${job} --json`, { limitSeconds: TESTMOVE_LIMIT_SECONDS })
+    const abort = tested.exitCode === 0 ? { abortMs: testMoveSchema.parse(JSON.parse(tested.stdout)).freezeMs } : {}
     await said(home, `plump job kill ${job} KILL; plump wait ${job} || true`)
     const { freezeMs, totalMs, bytes, rounds } = move
-    return { load, move: { freezeMs, totalMs, bytes, rounds }, abortMs: tested.freezeMs, bare: await measureBareCriu(program, load, home, other, meshAddress(otherId)) }
+    return { load, move: { freezeMs, totalMs, bytes, rounds }, ...abort, bare: await measureBareCriu(program, load, home, other, meshAddress(otherId)) }
   } finally {
     for (const node of [home, other]) await said(node, `rm -f ${program}`)
   }
