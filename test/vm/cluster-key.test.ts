@@ -18,7 +18,7 @@ test('the key of a running cluster is changed: an ISO with the new key joins bef
   const env = { XDG_CONFIG_HOME: config }
   const isoBefore = await buildVariant('rotated/before', '', env)
   await run(join(PROJECT_FOLDER, 'plump'), ['key', 'rotate'], { env })
-  const isoAfter = await buildVariant('rotated/after', 'cluster: {rotationHours: 0.012}\n', env)
+  const isoAfter = await buildVariant('rotated/after', 'cluster: {rotationHours: 0.008}\n', env)
   const keys = (await readFile(join(config, 'plump', 'keys', 'plump.key'), 'utf8')).trim().split('\n')
   expect(keys).toHaveLength(2)
 

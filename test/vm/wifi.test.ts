@@ -30,9 +30,13 @@ inside udhcpd udhcpd.conf
 /** ./plump serve on a network with nobody on it, until it has said what it has to say. */
 const SERVE_FOR_A_WHILE = `
 ip link add lan type veth peer name wire && ip address add 192.168.7.1/24 dev lan && ip link set lan up && ip link set wire up
-exec 2>&1
-timeout --preserve-status --signal=INT 40 "$1" serve "$2" --interface lan &
+log=$(mktemp)
+"$1" serve "$2" --interface lan >"$log" 2>&1 &
+for look in $(seq 240); do grep -q ' serving ' "$log" && break; sleep 0.5; done
+kill $!
 wait
+cat "$log"
+rm "$log"
 `
 
 test('a Wi-Fi card joins the network of plump.yaml and gets a lease; the password is for root alone', async () => {
