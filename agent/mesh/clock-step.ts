@@ -8,9 +8,9 @@ export interface ClockLook {
 /** Date.now() has whole milliseconds. */
 const ROUNDING_MS = 2
 
-/** Whether the time of day was set back between two looks, beyond what the looking itself can make seem so. */
-export function wasSetBack(earlier: ClockLook, later: ClockLook): boolean {
+/** By how much the time of day was set back between two looks, at least: what the looking itself can make seem so is taken off. 0 when it was not. */
+export function setBackMs(earlier: ClockLook, later: ClockLook): number {
   const leastBefore = earlier.timeOfDayMs - earlier.afterMs
   const mostNow = later.timeOfDayMs - later.beforeMs
-  return mostNow < leastBefore - ROUNDING_MS
+  return Math.max(0, leastBefore - ROUNDING_MS - mostNow)
 }

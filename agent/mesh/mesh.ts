@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram'
 import { meshAddress } from '../../schema/mesh-address.ts'
 import type { AgentContext, Capability } from '../capability.ts'
 import { configurePeers, dumpPeers, meshMtu, setUpInterface } from './interface.ts'
-import { wasSetBack, type ClockLook } from './clock-step.ts'
+import { setBackMs, type ClockLook } from './clock-step.ts'
 import { meshKeys, renewMeshKeys } from './mesh-key.ts'
 import { formatMeshConfig, wantedPeers, type MeshPeer } from './peers.ts'
 import { parseDump, Reach } from './reach.ts'
@@ -16,6 +16,8 @@ const LOOK_MS = 10_000
 const EXPECTED_WITHIN_MS = 10_000
 /** When nobody has answered for so long the console is told. */
 const SILENCE_TOLD_MS = 20_000
+/** A session of WireGuard outlives its last handshake by three minutes: with less than this the clock has caught up before a new one is due. */
+const SET_BACK_LIMIT_MS = 60_000
 /** The discard service (RFC 863): nobody listens, but the datagram makes WireGuard shake hands. */
 const DISCARD_PORT = 9
 
@@ -155,7 +157,7 @@ class Mesh {
   #renewKeyIfSetBack(): void {
     const beforeMs = this.#context.nowMs()
     const look = { beforeMs, timeOfDayMs: Date.now(), afterMs: this.#context.nowMs() }
-    if (this.#clock !== undefined && wasSetBack(this.#clock, look)) {
+    if (this.#clock !== undefined && setBackMs(this.#clock, look) > SET_BACK_LIMIT_MS) {
       const keys = renewMeshKeys()
       this.#privateKey = keys.privateKey
       this.#context.log.named('mesh').info('the clock was set back; this node takes a new key in the mesh')
