@@ -11,6 +11,7 @@ import { jsonOption } from './verb.ts'
 import type { Verb } from './verb.ts'
 
 const MTOP_PAUSE_MS = 2_000
+const CLEAR_SCREEN = '\x1b[H\x1b[J'
 
 export const job: Verb = {
   name: 'job',
@@ -88,7 +89,7 @@ export const mtop: Verb = {
   name: 'mtop',
   usage: '',
   summary: 'the same list again and again, the busiest first; Ctrl-C ends it',
-  details: 'Shows the running jobs every 2 seconds.',
+  details: 'Shows the running jobs every 2 seconds; into a pipe or a file one list after the other.',
   options: {},
   wordsLimit: 0,
   async run({ print }) {
@@ -97,7 +98,7 @@ export const mtop: Verb = {
       const jobs = (await askJobs({ request: 'list' })).filter(({ outcome }) => outcome === undefined)
       const busy = (each: Job): number => each.cpuSeconds - (before.get(each.id) ?? each.cpuSeconds)
       const sorted = jobs.toSorted((a, b) => busy(b) - busy(a))
-      print(`\x1b[H\x1b[J${formatJobs(sorted)}`)
+      print(`${process.stdout.isTTY ? CLEAR_SCREEN : ''}${formatJobs(sorted)}`)
       for (const each of jobs) before.set(each.id, each.cpuSeconds)
       await new Promise((resolve) => setTimeout(resolve, MTOP_PAUSE_MS))
     }

@@ -3,6 +3,7 @@ import { parseMask } from '../jobs/mask-text.ts'
 import { attachJob, endLike } from './attached-job.ts'
 import { askJobs, openJobs } from './job-client.ts'
 import { UsageError } from './usage-error.ts'
+import { parseVerbArgs } from './verb-args.ts'
 import type { Verb, VerbInput } from './verb.ts'
 
 type Options = VerbInput['options']
@@ -64,8 +65,10 @@ export const runon: Verb = {
   usage: 'NODE [OPTIONS] COMMAND [ARGUMENTS]',
   summary: 'run a command as a job that starts on another node',
   run(input) {
-    const [node = '', ...words] = input.words
-    return run.run({ ...input, words, options: { ...input.options, on: node } })
+    const [node = '', ...rest] = input.words
+    // The node is the first word, so options behind it have not been taken for such yet.
+    const { values, positionals } = parseVerbArgs(run, rest)
+    return run.run({ ...input, words: positionals, options: { ...input.options, ...values, on: node } })
   },
 }
 

@@ -18,8 +18,12 @@ test('jobs: exit codes, signals and streams are those of a plain command; they o
     expect((await run(home, 'head -c 3000000 /dev/urandom > /tmp/bytes; mosrun cat < /tmp/bytes | cmp - /tmp/bytes')).exitCode).toBe(0)
     expect((await run(home, 'mosrun yes | head -n 2')).stdout).toBe('y\ny\n')
 
+    // The program on PATH, not busybox's own of the same name.
+    expect((await run(home, 'mosrun tar --version')).stdout).toMatch(/GNU tar/)
+
     await outlivesAgent(home)
     await keepsUser(home)
+    await obeys(home)
 
     const greedy = await run(home, "mosrun --memory 20M awk 'BEGIN { s = \"x\"; while (1) s = s s }'")
     expect(greedy.exitCode).not.toBe(0)
@@ -28,8 +32,12 @@ test('jobs: exit codes, signals and streams are those of a plain command; they o
     // On another node, with its streams and its exit code here.
     const id = (await other.waitForStage('ready')).fields['id'] ?? ''
     await until('a job starts on the other node', 120, async () => (await run(home, `runon ${id} true`)).exitCode === 0)
-    const away = await run(home, `echo hello | runon ${id} sh -c 'cat; exit 4'`)
-    expect(away).toMatchObject({ exitCode: 4, stdout: 'hello\n' })
+    const away = await run(home, `echo hello | runon ${id} --mask allow:${id} sh -c 'cat; echo $PLUMP_MASK; readlink /mfs/lastexec; exit 4'`)
+    expect(away).toMatchObject({ exitCode: 4, stdout: `hello\nallow:${id}\n/var/lib/plump/mfs/lastexec\n` })
+    expect((await run(home, `runon ${id} --mask deny:${id} true`)).stderr).toMatch(/NODE_NOT_ALLOWED/)
+    // The home's name, its view of itself, and the files of the node where it runs.
+    expect((await run(home, `test $(runon ${id} hostname) = $(hostname) && test $(runon ${id} readlink -f /mfs/lastexec) = /mfs/${id}`)).exitCode).toBe(0)
+    expect((await run(home, `mosrun cat /mfs/${id}/etc/hostname; runon ${id} cat /mfs/here/etc/hostname`)).stdout).toMatch(/^(.+)\n\1\n$/)
     const job = (await run(home, `mosrun -b --on ${id} sleep 1000`)).stdout.trim()
     expect((await run(home, 'plump job ls --json')).stdout).toContain(job)
     await run(home, `plump job kill ${job} KILL`)
@@ -46,6 +54,24 @@ async function outlivesAgent(home: LabNode): Promise<void> {
   await until('the agent answers again', 90, async () => (await run(home, 'plump status')).exitCode === 0)
   expect((await run(home, `plump wait ${job}`)).exitCode).toBe(7)
   expect((await run(home, `plump logs ${job}`)).stdout).toBe(Array.from({ length: LINES }, (_, index) => `${index + 1}\n`).join(''))
+}
+
+/** What the job verbs do shows in the kernel, and nothing of an ended job stays there. */
+async function obeys(home: LabNode): Promise<void> {
+  const job = (await run(home, 'mosrun -b --nice 3 --cpus 0.5 sleep 1000')).stdout.trim()
+  const field = (number: number): Promise<string> => run(home, `cut -d' ' -f${number} /proc/$(tail -n 1 /sys/fs/cgroup/plump/own/${job}/cgroup.procs)/stat`).then(({ stdout }) => stdout.trim())
+  await until('the command sleeps, with its niceness', 60, async () => await field(2) === '(sleep)' && await field(19) === '3')
+  expect((await run(home, `cat /sys/fs/cgroup/plump/own/${job}/cpu.max`)).stdout).toBe('50000 100000\n')
+  await run(home, `plump job renice ${job} 7`)
+  expect(await field(19)).toBe('7')
+  await run(home, `plump job stop ${job}`)
+  await until('mps shows that it is stopped', 30, async () => new RegExp(`^${job} .*stopped`, 'm').test((await run(home, 'mps')).stdout))
+  expect(await field(3)).toBe('T')
+  await run(home, `plump job cont ${job}`)
+  expect(await field(3)).toBe('S')
+  expect((await run(home, `plump job lock ${job} --json`)).stdout).toContain('"lock": "here"')
+  await run(home, `plump job kill ${job} KILL`)
+  await until('its group is gone', 30, async () => (await run(home, `[ -e /sys/fs/cgroup/plump/own/${job} ] || [ -e /run/plump/jobs/${job}/keeper ]`)).exitCode !== 0)
 }
 
 /** A job runs as its user, and nobody else may touch it. The shell of `exec` has a setpriv of its own, hence the path. */
