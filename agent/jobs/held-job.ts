@@ -3,7 +3,7 @@ import type { Job, JobSpec, Outcome } from '../../schema/job.ts'
 import { signalRequestSchema, windowSizeSchema, type JobFigures } from '../../schema/job-link.ts'
 import type { Log } from '../log.ts'
 import { currentMounts } from '../mfs/nfs-client.ts'
-import { writeAtomically } from '../os/files.ts'
+import { removeIfEmpty, writeAtomically } from '../os/files.ts'
 import type { Frame } from '../peers/frames.ts'
 import { cgroupFigures, cgroupOf, killCgroup, makeCgroup, removeCgroup } from './cgroups.ts'
 import { figuresOf, reniceJob, setWindowSize, signalJob, suspendByTerminal } from './control.ts'
@@ -236,7 +236,10 @@ export class HeldJob {
   /** Takes away what is left in files; false while its last processes still end. */
   removeTraces(): boolean {
     if (!removeCgroup(this.cgroup)) return false
-    for (const name of ['held.json', 'keeper', 'mounts', 'root']) rmSync(`${this.folder}/${name}`, { recursive: name === 'root', force: true })
+    for (const name of ['held.json', 'keeper', 'mounts']) rmSync(`${this.folder}/${name}`, { force: true })
+    // Never with what is in it: the root of a home was mounted there, in the job's own view.
+    removeIfEmpty(`${this.folder}/root`)
+    removeIfEmpty(this.folder)
     return true
   }
 }

@@ -215,7 +215,8 @@ export class Holder {
 
   /** The group can be taken away when its last process has ended. */
   #sweep(job: HeldJob, tries: number): void {
-    if (job.removeTraces()) return
+    // It has come back meanwhile: what lies there is the newer one's.
+    if (this.#jobs.has(job.id) || job.removeTraces()) return
     if (tries > 0) setTimeout(() => this.#sweep(job, tries - 1), SWEEP_MS)
     else this.#context.log.named('jobs').warn(`the control group of job ${job.id} is not empty yet`)
   }

@@ -8,7 +8,7 @@ import { jobLinkHeaderSchema } from '../../schema/job-link.ts'
 import type { NodeId } from '../../schema/node-state.ts'
 import { NodeError } from '../api/node-error.ts'
 import type { AgentContext } from '../capability.ts'
-import { namesIn, readTextIfThere, writeAtomically } from '../os/files.ts'
+import { namesIn, readTextIfThere, removeIfEmpty, writeAtomically } from '../os/files.ts'
 import type { Peers } from '../peers/peers.ts'
 import { HomeJob, type HomeRecord } from './home-job.ts'
 import { FRAME, openLink } from './link.ts'
@@ -110,7 +110,8 @@ export class Home {
   /** Drops all that is left of an ended job. */
   forget(job: HomeJob): void {
     this.#jobs.delete(job.job.id)
-    rmSync(`${job.folder}/home.json`, { force: true })
+    for (const name of ['home.json', 'epochs.json', 'copy.json']) rmSync(`${job.folder}/${name}`, { force: true })
+    removeIfEmpty(job.folder)
     rmSync(dirname(outputFile(job.job.id)), { recursive: true, force: true })
     this.#edges.changed()
   }

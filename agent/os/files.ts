@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /** Text of a file, undefined when it is not there or cannot be read (sysfs files of a device that just went, for one). */
@@ -25,4 +25,13 @@ export function writeAtomically(path: string, text: string, mode = 0o644): void 
   const aside = `${path}.new`
   writeFileSync(aside, text, { mode })
   renameSync(aside, path)
+}
+
+/** Takes a folder away when nothing is left in it, and nothing is mounted on it. */
+export function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && (error.code === 'ENOTEMPTY' || error.code === 'ENOENT' || error.code === 'EBUSY'))) throw error
+  }
 }
