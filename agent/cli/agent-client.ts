@@ -32,6 +32,13 @@ export function follow<Name extends ApiRequestName>(
   })
 }
 
+/** Asks for what takes long and tells of its steps; `take` says which answer is the last. Throws as {@link ask} does. */
+export function askForSteps<Name extends ApiRequestName>(
+  socketPath: string, request: Name, fields: RequestFields<Name>, take: (result: ApiResults[Name]) => 'more' | 'enough',
+): Promise<void> {
+  return converse(socketPath, { request, ...fields }, 0, (result) => take(result as ApiResults[Name]))
+}
+
 /**
  * Answers are taken as the types of schema/api.ts say, without running its schemas: the agent that writes them comes in the same
  * archive as this program and owns the socket, and loading zod would double the time each command takes to start.

@@ -1,4 +1,5 @@
-import { follow } from './agent-client.ts'
+import type { MigrationReport } from '../../schema/migration.ts'
+import { askForSteps } from './agent-client.ts'
 import { parseNode } from './run.ts'
 import { UsageError } from './usage-error.ts'
 import { jsonOption, type Verb } from './verb.ts'
@@ -15,10 +16,17 @@ export const migrate: Verb = {
     const [job, target] = words
     if (job === undefined || target === undefined) throw new UsageError('plump migrate needs a job and a node', 'plump migrate 0adc-1 home')
     const to = target === 'home' || target === 'best' ? target : parseNode(target)
-    await follow(socketPath, 'migrate', { job, to }, (result) => {
-      if ('progress' in result) process.stderr.write(`${result.progress}\n`)
-      else if (options.json === true) print(JSON.stringify(result.report, null, 2))
-      else print(`job ${result.report.job} is on node ${result.report.to}: it stood for ${result.report.freezeMs} ms of ${result.report.totalMs} ms, ${result.report.bytes} bytes in ${result.report.rounds} rounds and the rest`)
+    await askForSteps(socketPath, 'migrate', { job, to }, (result) => {
+      if ('progress' in result) {
+        process.stderr.write(`${result.progress}\n`)
+        return 'more'
+      }
+      print(options.json === true ? JSON.stringify(result.report, null, 2) : describeReport(result.report))
+      return 'enough'
     })
   },
+}
+
+function describeReport({ job, to, freezeMs, totalMs, bytes, rounds }: MigrationReport): string {
+  return `job ${job} is on node ${to}: it stood for ${freezeMs} ms of ${totalMs} ms, ${bytes} bytes in ${rounds} rounds and the rest`
 }

@@ -17,6 +17,7 @@ interface LabFlag {
 interface NodeFlags extends LabFlag {
   mem?: number
   cpus?: number
+  cpu?: string
   firmware?: NodeOptions['firmware']
   medium?: NodeOptions['medium']
   nic?: string
@@ -110,6 +111,7 @@ function nodeOptions(command: Command): Command {
   return command
     .option('--mem <MiB>', 'memory of a node (default: 512)', whole)
     .option('--cpus <count>', 'processors of a node (default: 1)', whole)
+    .option('--cpu <model>', 'their model and flags, as QEMU names them: max,-avx2 (default: all this machine can give)')
     .addOption(new Option('--firmware <kind>', 'what starts the machine (default: bios)').choices(FIRMWARES))
     .addOption(new Option('--medium <kind>', MEDIUM_HELP).choices(MEDIA))
     .option('--nic <models>', 'network cards: MODEL[@NETWORK|@none],… with any model QEMU has (default: virtio-net-pci)')
@@ -151,6 +153,7 @@ function fromFlags(flags: NodeFlags): NodeOptions {
   return {
     ...(flags.mem === undefined ? {} : { memoryMiB: flags.mem }),
     ...(flags.cpus === undefined ? {} : { cpus: flags.cpus }),
+    ...(flags.cpu === undefined ? {} : { cpu: flags.cpu }),
     ...(flags.firmware === undefined ? {} : { firmware: flags.firmware }),
     ...(flags.medium === undefined ? {} : { medium: flags.medium }),
     ...(flags.nic === undefined ? {} : { nics: flags.nic }),

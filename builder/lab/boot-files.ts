@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { newestIso } from '../config/newest-iso.ts'
 import { EXIT, PlumpError } from '../errors.ts'
 import { run } from '../os/run.ts'
-import { parseClock, parseNics, usage, type MachineConfig, type Medium, type NodeOptions } from './options.ts'
+import { parseClock, parseCpu, parseNics, usage, type MachineConfig, type Medium, type NodeOptions } from './options.ts'
 
 const DEFAULT_MEMORY_MIB = 512
 /** A busy host delays the timer of a machine that is emulated, which the kernel takes for a broken one and panics (kernel-parameters.txt). */
@@ -23,6 +23,7 @@ export async function resolveMachine(options: NodeOptions, folder: string): Prom
     medium: await mediumOf(medium, options, folder),
     nics: parseNics(options.nics),
     ...(options.clock === undefined ? {} : { clock: parseClock(options.clock) }),
+    ...(options.cpu === undefined ? {} : { cpu: parseCpu(options.cpu) }),
     ...(options.disk === undefined ? {} : { disk: resolve(options.disk) }),
   }
 }

@@ -41,6 +41,8 @@ export const machineConfigSchema = z.object({
   clock: z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/, 'a time looks like 2003-03-01T12:00:00').optional(),
   /** An image that the machine has as a disk it may write to. */
   disk: z.string().optional(),
+  /** Model and flags of its processors, as QEMU's `-cpu` takes them; undefined = all that this machine can give. */
+  cpu: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.,+=-]*$/, 'a processor looks like max or max,-avx2').optional(),
 })
 export type MachineConfig = z.output<typeof machineConfigSchema>
 
@@ -57,6 +59,8 @@ export type LabConfig = z.output<typeof labConfigSchema>
 export interface NodeOptions {
   memoryMiB?: number
   cpus?: number
+  /** Model and flags of its processors, as in `max,-avx2` or `Westmere`. */
+  cpu?: string
   firmware?: (typeof FIRMWARES)[number]
   medium?: (typeof MEDIA)[number]
   /** As in `--nic`: `MODEL[@NETWORK|@none],…`. */
@@ -97,6 +101,13 @@ export function parseClock(text: string): string {
   const parsed = machineConfigSchema.shape.clock.safeParse(text)
   if (parsed.success && parsed.data !== undefined && !Number.isNaN(Date.parse(`${parsed.data}Z`))) return parsed.data
   throw usage(`--clock: cannot read "${text}"`, 'write a time as in --clock 2003-03-01T12:00:00')
+}
+
+/** Reads `--cpu`. Throws PlumpError USAGE. */
+export function parseCpu(text: string): string {
+  const parsed = machineConfigSchema.shape.cpu.safeParse(text)
+  if (parsed.success && parsed.data !== undefined) return parsed.data
+  throw usage(`--cpu: cannot read "${text}"`, 'write a model of QEMU with flags, as in --cpu max,-avx2')
 }
 
 /** A PlumpError for wrong use of the lab, exit code 2. */

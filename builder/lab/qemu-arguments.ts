@@ -77,7 +77,7 @@ function machine(config: MachineConfig, files: MachineFiles, accelerator: 'kvm' 
   return [
     '-machine', `q35,smm=${secure ? 'on' : 'off'}`,
     '-accel', accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi',
-    '-cpu', accelerator === 'kvm' ? 'host' : 'max',
+    '-cpu', config.cpu ?? (accelerator === 'kvm' ? 'host' : 'max'),
     '-smp', String(config.cpus),
     '-m', String(config.memoryMiB),
     ...(config.clock === undefined ? [] : ['-rtc', `base=${config.clock}`]),

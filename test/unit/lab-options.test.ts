@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { hasVirtualisation } from '../../builder/lab/accelerator.ts'
-import { parseNics, type MachineConfig } from '../../builder/lab/options.ts'
+import { parseCpu, parseNics, type MachineConfig } from '../../builder/lab/options.ts'
 import { shellLine } from '../../builder/lab/overview.ts'
 import { nicDeviceAdd, qemuArguments, type MachineFiles, type MachineNic } from '../../builder/lab/qemu-arguments.ts'
 
@@ -82,4 +82,10 @@ test('lab exec: one word is a shell line, several are a program and its argument
   expect(shellLine(['--', 'ls | wc -l'])).toBe('ls | wc -l')
   expect(shellLine(['--', 'ls', '--', '-x'])).toBe('ls -- -x')
   expect(shellLine(['echo', "it's", '$HOME', 'a-b/c'])).toBe(`echo 'it'\\''s' '$HOME' a-b/c`)
+})
+
+test('--cpu: a model of QEMU with flags, or all that this machine has; nothing else comes into the command line', () => {
+  expect(valuesOf(qemuArguments(config, [], files, 'tcg'), '-cpu')).toEqual(['max'])
+  expect(valuesOf(qemuArguments({ ...config, cpu: parseCpu('Westmere,+avx') }, [], files, 'kvm'), '-cpu')).toEqual(['Westmere,+avx'])
+  for (const text of ['', '-max', 'max -smp 4', 'max;x']) expect(() => parseCpu(text)).toThrow(expect.objectContaining({ code: 'USAGE' }))
 })
