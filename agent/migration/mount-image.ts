@@ -2,8 +2,8 @@ import { field, fields, messages, type Fields } from './protobuf.ts'
 
 /** Mounts in CRIU's image of a mount namespace, `mountpoints-N.img` (criu's images/mnt.proto), as far as they concern what the node mounts into a job. */
 
-const FIELD = { type: 1, id: 2, device: 3, parent: 4, flags: 5, root: 6, path: 7, source: 8, options: 9, isExternal: 13, key: 18 } as const
-/** CRIU does not look into what is external. */
+const FIELD = { type: 1, id: 2, device: 3, parent: 4, flags: 5, root: 6, path: 7, source: 8, options: 9, key: 18 } as const
+/** CRIU does not look into what is external, which having a key makes a mount (with its older mark, `ext_mount`, as well it ends with a BUG). */
 const TYPE_UNSUPPORTED = 0
 /** No device of a kernel's; each mount that is added gets one of its own, since equal ones are taken for the same file system. */
 const FIRST_ADDED_DEVICE = 0x0f00_0000
@@ -44,7 +44,7 @@ export function withMounts(image: Uint8Array, wanted: readonly string[]): Uint8A
 function entryOf({ id, parent, path, device }: { id: number; parent: number; path: string; device: number }): Uint8Array {
   return Buffer.concat([
     field(FIELD.type, TYPE_UNSUPPORTED), field(FIELD.id, id), field(FIELD.device, device), field(FIELD.parent, parent), field(FIELD.flags, 0),
-    field(FIELD.root, '/'), field(FIELD.path, path), field(FIELD.source, 'none'), field(FIELD.options, ''), field(FIELD.isExternal, 1), field(FIELD.key, keyOf(path)),
+    field(FIELD.root, '/'), field(FIELD.path, path), field(FIELD.source, 'none'), field(FIELD.options, ''), field(FIELD.key, keyOf(path)),
   ])
 }
 
