@@ -5,7 +5,7 @@ import type { AgentContext, Capability } from '../capability.ts'
 import { namesIn } from '../os/files.ts'
 import { sharedMounts } from './mounts.ts'
 import { bind, currentMounts, giveUpServer, MFS, mountMfs, unmountNow } from './nfs-client.ts'
-import { answersAt, nameNfsClient, NFS_PORT, startNfsServer } from './nfs-server.ts'
+import { nameNfsClient, startNfsServer } from './nfs-server.ts'
 import { writeCaches } from './nfsd-caches.ts'
 import { clientOfFiles, mfsEntries, noSignpost, rootExports, signpost, signpostRoot, type Entry } from './tree.ts'
 
@@ -15,8 +15,6 @@ const SIGNPOSTS = '/run/plump/mfs'
 const ASIDE = '/run/plump/mfs.new'
 const SETTLE_MS = 100
 const RETRY_MS = 10_000
-/** How often a node whose server does not answer yet is tried. */
-const TRY_MS = 1_000
 /** A node that is alone serves its files too, but it lets the first member come first. */
 const ALONE_MS = 5_000
 /** How often the list of mounted disks is looked at. */
@@ -38,8 +36,6 @@ class Mfs {
   readonly #entries = new Map<string, Entry>()
   readonly #clients = new Set<NodeId>()
   readonly #answering = new Set<NodeId>()
-  /** Nodes whose NFS server has answered: before, whoever stepped into the folder would be refused. */
-  readonly #serving = new Set<NodeId>()
   #shared = ''
   #served = false
   #timer: NodeJS.Timeout | undefined
@@ -113,10 +109,7 @@ class Mfs {
       const link = links.get(name)
       const id = Number(name)
       if (link?.kind === 'link' && linkTarget(`${SIGNPOSTS}/${name}`) === link.target) this.#entries.set(name, link)
-      else if (Number.isInteger(id)) {
-        this.#entries.set(name, { kind: id === self ? 'self' : 'node', id })
-        this.#serving.add(id)
-      }
+      else if (Number.isInteger(id)) this.#entries.set(name, { kind: id === self ? 'self' : 'node', id })
     }
   }
 
@@ -142,23 +135,13 @@ class Mfs {
       if (answered) this.#answering.add(id)
       else if (this.#answering.delete(id)) await this.#giveUp(String(id), id)
     }
-    await this.#tryServers(mesh.peers)
-    const wanted = mfsEntries(self, [...this.#serving].filter((id) => id !== self))
+    const wanted = mfsEntries(self, mesh.peers.map((peer) => peer.id))
     for (const [name, entry] of this.#entries) {
       if (JSON.stringify(wanted.get(name)) !== JSON.stringify(entry)) await this.#remove(name, entry)
     }
     for (const [name, entry] of wanted) if (!this.#entries.has(name)) this.#add(name, entry)
     await mountMfs()
     await this.#bindSelf(self)
-  }
-
-  /** Finds out which of the members serve their files by now; those that do not are tried again. */
-  async #tryServers(peers: readonly { id: NodeId; answered: boolean }[]): Promise<void> {
-    for (const id of this.#serving) if (!peers.some((peer) => peer.id === id)) this.#serving.delete(id)
-    const untried = peers.filter(({ id, answered }) => answered && !this.#serving.has(id))
-    const answers = await Promise.all(untried.map(({ id }) => answersAt(meshAddress(id), NFS_PORT, TRY_MS)))
-    for (const [index, { id }] of untried.entries()) if (answers[index] === true) this.#serving.add(id)
-    if (answers.includes(false)) this.#soon(TRY_MS)
   }
 
   /** Made aside and renamed: the server knows it before anybody can look at it. */

@@ -1,5 +1,4 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createConnection } from 'node:net'
 import { readTextIfThere } from '../os/files.ts'
 import { run } from '../os/run.ts'
 
@@ -38,17 +37,4 @@ export async function startNfsServer(): Promise<void> {
 export function nameNfsClient(name: string): void {
   const file = '/sys/fs/nfs/net/nfs_client/identifier'
   if (readFileSync(file, 'utf8').trim() === '(null)') writeFileSync(file, name)
-}
-
-/** Whether somebody takes connections there, within `limitMs`. */
-export function answersAt(host: string, port: number, limitMs: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection({ host, port })
-    const settle = (answers: boolean): void => {
-      socket.destroy()
-      resolve(answers)
-    }
-    socket.setTimeout(limitMs, () => settle(false))
-    socket.once('connect', () => settle(true)).once('error', () => settle(false))
-  })
 }

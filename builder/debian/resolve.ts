@@ -25,9 +25,10 @@ export async function resolvePackageList(apt: PrivateApt, options: ResolveOption
   const rootNames = namesIn(await askApt(apt, ['install', '--print-uris', '-qq', ...wanted.map(({ name }) => name)]))
   const chosenNames = chosen === undefined ? [] : await askForChosen(chosen.apt, chosen.names)
   const uses = new Map<string, PackageUse>([
+    // What is wanted in the root as well goes there: the boot server takes it by name.
+    ...[...BOOT_PACKAGES, ...BOOT_SERVER_PACKAGES].map((name) => [name, 'boot'] as const),
     ...chosenNames.map((name) => [name, 'chosen'] as const),
     ...firmwarePackages(nics).map((name) => [name, 'firmware'] as const),
-    ...[...BOOT_PACKAGES, ...BOOT_SERVER_PACKAGES].map((name) => [name, 'boot'] as const),
     [await kernelPackage(apt, KERNEL_METAPACKAGE), 'kernel'],
     ...rootNames.map((name) => [name, 'root'] as const),
   ])

@@ -39,7 +39,7 @@ test('boots: Secure Boot with Microsoft keys, from CD, and the kernel says that 
 
 test('boots: everything inside the initrd, with no medium at all', async () => {
   const kernelFiles = { kernel: join(NETBOOT, 'bzImage'), initrd: join(NETBOOT, 'initrd') }
-  await withLab({ nodes: 1, medium: 'kernel', kernelFiles, memoryMiB: 256 }, async (lab) => {
+  await withLab({ nodes: 1, medium: 'kernel', kernelFiles }, async (lab) => {
     await lab.node(1).waitForStage('ready')
     const { stdout } = await lab.node(1).exec('ls /sys/block')
     expect(stdout).not.toMatch(/sr0|sda|vda/)
