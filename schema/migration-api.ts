@@ -1,9 +1,9 @@
 import * as z from 'zod'
 import { jobIdSchema } from './job.ts'
-import { migrationReportSchema } from './migration.ts'
+import { migrationReportSchema, testMoveReportSchema } from './migration.ts'
 import { nodeIdSchema } from './node-state.ts'
 
-/** Requests of the local API about moving jobs. `migrate` answers with a line for each step and at last with its report. */
+/** Requests of the local API about moving jobs. `testmove` dumps a job and lets it go on. `migrate` answers with a line for each step and at last with its report. */
 export const migrationRequestSchemas = [
   z.strictObject({
     request: z.literal('migrate'),
@@ -11,8 +11,10 @@ export const migrationRequestSchemas = [
     /** A node, the job's home, or another node. */
     to: z.union([nodeIdSchema, z.enum(['home', 'best'])]),
   }),
+  z.strictObject({ request: z.literal('testmove'), job: jobIdSchema }),
 ] as const
 
 export const migrationResultSchemas = {
   migrate: z.union([z.strictObject({ progress: z.string() }), z.strictObject({ report: migrationReportSchema })]),
+  testmove: testMoveReportSchema,
 } as const

@@ -37,6 +37,9 @@ export const copyCallSchema = z.strictObject({ job: jobIdSchema, message: fromHo
 /** The call `migrate-order`: home asks the node that holds a job to move it. */
 export const orderSchema = z.strictObject({ job: jobIdSchema, to: nodeIdSchema })
 
+/** The call `migrate-test`: home asks the node that holds a job whether it could be dumped. */
+export const testOrderSchema = z.strictObject({ job: jobIdSchema })
+
 /** Header of the channel `migrate`, from source to target: may this job come? */
 export const offerSchema = z.looseObject({
   next: epochSchema,
@@ -73,6 +76,16 @@ export const targetAnswerSchema = z.discriminatedUnion('is', [
   z.strictObject({ is: z.literal('failed'), code: z.string().max(64), why: z.string().max(2_000) }),
 ])
 export type TargetAnswer = z.output<typeof targetAnswerSchema>
+
+/** What `plump testmove` found of a job that can be dumped. */
+export const testMoveReportSchema = z.strictObject({
+  job: jobIdSchema, node: nodeIdSchema,
+  /** How long the job stood while all of it was dumped; a move copies most of it before. */
+  freezeMs: z.int(),
+  /** Size of all images. */
+  bytes: z.int(),
+})
+export type TestMoveReport = z.output<typeof testMoveReportSchema>
 
 export const migrationReportSchema = z.strictObject({
   job: jobIdSchema, from: nodeIdSchema, to: nodeIdSchema,

@@ -32,7 +32,7 @@ export const job: Verb = {
     }
     if (name === '') throw new UsageError(`plump job ${action} needs a JOB`, 'plump job ls lists them')
     const done = await change(action, name, argument)
-    show(done, formatJobs([done]))
+    show(done, [formatJobs([done]), ...(done.cantmove && action === 'show' ? [`cannot move: ${done.cantmove.sentence}`] : [])].join('\n'))
   },
 }
 

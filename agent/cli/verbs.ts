@@ -19,6 +19,7 @@ import { packages } from './packages.ts'
 import { pool } from './pool.ts'
 import { status } from './status.ts'
 import { support } from './support.ts'
+import { testmove } from './testmove.ts'
 import { tune } from './tune.ts'
 import type { Verb } from './verb.ts'
 import { version } from './version.ts'
@@ -26,7 +27,7 @@ import { watch } from './watch.ts'
 import { why } from './why.ts'
 
 const workVerbs: readonly Verb[] = [
-  run, runon, job, logs, wait, migrate, mps, mtop,
+  run, runon, job, logs, wait, migrate, testmove, mps, mtop,
   status, nodes, mosmon, watch, mosctl, pool, why, decisions, tune, nics, leases, net, netsetup, packages, log, support, serve, key, showmap, setpe, version,
 ]
 

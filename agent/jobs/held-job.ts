@@ -1,9 +1,9 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import type { Job, JobSpec, Outcome } from '../../schema/job.ts'
 import { signalRequestSchema, windowSizeSchema, type JobFigures } from '../../schema/job-link.ts'
 import type { Log } from '../log.ts'
 import { currentMounts } from '../mfs/nfs-client.ts'
-import { removeIfEmpty, writeAtomically } from '../os/files.ts'
+import { readTextIfThere, removeIfEmpty, writeAtomically } from '../os/files.ts'
 import type { Frame } from '../peers/frames.ts'
 import { cgroupFigures, cgroupOf, killCgroup, makeCgroup, removeCgroup } from './cgroups.ts'
 import { figuresOf, reniceJob, setWindowSize, signalJob, suspendByTerminal } from './control.ts'
@@ -16,6 +16,9 @@ import { initAndMain, processesOfJob } from './processes.ts'
 import { busyboxApplets, hiddenByApplet } from './applets.ts'
 import { mountsFile, startCommand } from './start-command.ts'
 import { JobStdio, type StdioState } from './stdio.ts'
+import { streamsFromJson, type StreamsJson } from './stdio-json.ts'
+
+const ARRIVAL_FILE = 'streams.json'
 
 /** What a restarted agent must know of a job that runs here; lies in FOLDER/held.json. */
 export interface HeldRecord {
@@ -39,6 +42,8 @@ export class HeldJob {
   readonly cgroup: string
   readonly homeRoot: string
   readonly stdio: JobStdio
+  /** Why it cannot move, as far as is known. */
+  cantmove: Job['cantmove']
   readonly #events: HeldJobEvents
   readonly #log: Log
   #link: Link | undefined
@@ -90,10 +95,31 @@ export class HeldJob {
     this.#connect(keeper, stdio)
   }
 
+  /** Runs the keeper's command line that restores the job, whose streams stood like this where it was frozen. Until it goes on, they stand so here too. */
+  async arrive(command: readonly string[], streams: StreamsJson): Promise<void> {
+    writeAtomically(`${this.folder}/${ARRIVAL_FILE}`, JSON.stringify(streams), 0o600)
+    await this.startWith(command, { from: 'node', ...streamsFromJson(streams) })
+  }
+
+  /** It stands here, and has not gone on yet: whose it is, migration knows. */
+  get isArriving(): boolean {
+    return existsSync(`${this.folder}/${ARRIVAL_FILE}`)
+  }
+
+  /** It goes on now: where its streams stood on arrival is of no more use. */
+  goesOn(): void {
+    rmSync(`${this.folder}/${ARRIVAL_FILE}`, { force: true })
+  }
+
+  #streamsOnArrival(): StdioState | undefined {
+    const text = readTextIfThere(`${this.folder}/${ARRIVAL_FILE}`)
+    return text === undefined ? undefined : { from: 'node', ...streamsFromJson(JSON.parse(text) as StreamsJson) }
+  }
+
   /** Takes a running job over from an agent that ended; false when its keeper is gone. */
   takeOverRunning(): boolean {
     const keeper = runningKeeper(this.folder)
-    if (keeper !== undefined) this.#connect(keeper, { from: 'unknown' })
+    if (keeper !== undefined) this.#connect(keeper, this.#streamsOnArrival() ?? { from: 'unknown' })
     return keeper !== undefined
   }
 
@@ -152,7 +178,8 @@ export class HeldJob {
 
   /** What it uses now; undefined when it is about to end. */
   figures(): JobFigures | undefined {
-    const figures = figuresOf(this.cgroup)
+    const used = figuresOf(this.cgroup)
+    const figures = used && this.cantmove ? { ...used, cantmove: this.cantmove } : used
     if (figures !== undefined) this.#link?.send(FRAME.figures, encodeJson(figures))
     return figures
   }
@@ -236,7 +263,7 @@ export class HeldJob {
   /** Takes away what is left in files; false while its last processes still end. */
   removeTraces(): boolean {
     if (!removeCgroup(this.cgroup)) return false
-    for (const name of ['held.json', 'keeper', 'mounts']) rmSync(`${this.folder}/${name}`, { force: true })
+    for (const name of ['held.json', 'keeper', 'mounts', 'cpu.json', ARRIVAL_FILE]) rmSync(`${this.folder}/${name}`, { force: true })
     // Never with what is in it: the root of a home was mounted there, in the job's own view.
     removeIfEmpty(`${this.folder}/root`)
     removeIfEmpty(this.folder)

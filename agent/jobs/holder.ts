@@ -105,8 +105,9 @@ export class Holder {
       const job = this.#newJob(record, { id, home, self, homeRoot: homeRootOf(home, self) })
       this.#jobs.set(id, job)
       void prepareCgroups().then(() => {
-        if (job.takeOverRunning()) void this.#keepLinked(job)
-        else job.disown()
+        if (!job.takeOverRunning()) job.disown()
+        else if (job.isArriving) job.setLeaving(true)
+        else void this.#keepLinked(job)
       })
     }
   }

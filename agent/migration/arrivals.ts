@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { JobId } from '../../schema/job.ts'
@@ -14,13 +15,19 @@ import type { Copies } from './copies.ts'
 import { ownCpu } from './cpu.ts'
 import { whyCpuDiffers } from './cpu-features.ts'
 import type { HomeLine } from './home-line.ts'
+import { dropSetAside, restoreEnded } from './file-locks.ts'
 import { dropImages, moveFolder } from './images.ts'
+import { standStillAt } from './hold.ts'
+import { rememberNeeds } from './job-cpu.ts'
+import { refusal } from './refusal.ts'
 import { makeRoom, receiveJob } from './target.ts'
 import type { Verdict } from './verdict.ts'
 import { MoveStream } from './wire.ts'
 
 /** criu's hook has read its verdict long before. */
 const VERDICT_KEPT_MS = 8_000
+/** How long a source may take to end its copy, before the target asks for the locks and waits there. */
+const SOURCE_ENDS_MS = 3_000
 
 /** A job is here and runs. */
 export type Arrived = (job: JobId, from: NodeId, freezeMs: number) => void
@@ -64,15 +71,17 @@ export class Arrivals {
     let job: HeldJob | undefined
     try {
       const lacks = whyCpuDiffers(offer.data.needs, await ownCpu())
-      if (lacks !== undefined) throw new NodeError('CANTMOVE', `cpu: ${lacks}`, 'try another node')
+      if (lacks !== undefined) throw refusal({ code: 'cpu', detail: `node ${this.#line.self}: ${lacks}` })
       job = await makeRoom(this.#holder, offer.data, { self: this.#line.self, folder })
       // Whatever is written down of the job is of an earlier stay: it is not here.
       this.#copies.forget(id)
       this.#copies.step(job.record.job, { type: 'message', from: source, message: { type: 'offer', next: offer.data.next } }, { at: 'none' })
       move.answer({ is: 'welcome' })
       const { verdict, frozenSinceMs } = await receiveJob({ job, stream: move, source, self: this.#line.self, folder, lives: (node) => !this.#line.isDead(node) })
+      rememberNeeds(job, offer.data.needs)
       this.#copies.step(job.record.job, { type: 'stands' })
       await this.#awaitVerdict(job, verdict, move, offer.data.next)
+      await restoreEnded(job.cgroup, folder)
       if (this.#copies.get(id)?.at === 'running') this.#arrived(id, source, Math.round(nowMs() - frozenSinceMs))
     } catch (error) {
       if (job) {
@@ -81,6 +90,7 @@ export class Arrivals {
       }
       refuse(error)
     } finally {
+      dropSetAside(folder)
       dropImages(folder)
       this.#coming = undefined
     }
@@ -95,6 +105,7 @@ export class Arrivals {
       copy = this.#copies.step(record.job, { type: 'message', from: home, message })
     }
     this.#stopped.set(id, take)
+    await standStillAt('restored')
     move.answer({ is: 'restored' })
     void move.nextOrder().then((order) => {
       if (order?.do === 'take-over') take({ type: 'committed', next })
@@ -108,8 +119,12 @@ export class Arrivals {
     }
     this.#stopped.delete(id)
     const ours = copy?.at === 'running'
+    if (ours) await standStillAt('taking-over')
+    // Its locks are free when the source has ended its copy.
+    if (ours && existsSync(`${moveFolder(id, next)}/again`)) await move.closed(SOURCE_ENDS_MS)
     if (ours) job.setLeaving(false)
     if (ours) setMoving(job.cgroup, false)
+    if (ours) job.goesOn()
     verdict.say(ours ? 'go' : 'no')
     if (ours) this.#holder.link(job)
     else job.disown()

@@ -19,6 +19,8 @@ export interface OpenFile {
   device?: { kind: 'character' | 'block'; major: number; minor: number }
   /** Set for files that were deleted. */
   deletedBytes?: number
+  /** A deleted file that still has another name. */
+  otherNames?: boolean
 }
 
 export interface JobView {

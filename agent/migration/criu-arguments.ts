@@ -19,7 +19,8 @@ export interface DumpOptions {
   folder: string
   /** Of the round before, relative to `folder`; absent in the first. */
   parent?: string
-  pageServer?: { address: string; port: number }
+  /** Pages go to the page server at the other end of descriptor 0, and not into the folder. */
+  sendsPages?: boolean
   /** Terminals of the job that belong to the node. */
   terminals: readonly string[]
   /** Paths of what the node has mounted into the job. */
@@ -34,11 +35,11 @@ export function finalDumpArguments(options: DumpOptions): string[] {
   return ['dump', ...common(options), ...(options.parent === undefined ? [] : ['--track-mem']), '--action-script', HOOK, '--ghost-limit', GHOST_LIMIT]
 }
 
-function common({ pid, folder, parent, pageServer, terminals, mounts }: DumpOptions): string[] {
+function common({ pid, folder, parent, sendsPages, terminals, mounts }: DumpOptions): string[] {
   return [
-    '-t', String(pid), '-D', folder, '-o', 'criu.log', '-v2', '--file-locks', '--manage-cgroups=ignore', '--cpu-cap=none',
+    '-t', String(pid), '-D', folder, '-o', 'criu.log', '-v2', '--file-locks', '--link-remap', '--manage-cgroups=ignore', '--cpu-cap=none',
     ...(parent === undefined ? [] : ['--prev-images-dir', parent]),
-    ...(pageServer ? ['--page-server', '--address', pageServer.address, '--port', String(pageServer.port)] : []),
+    ...(sendsPages === true ? ['--page-server', '--ps-socket', '0'] : []),
     ...mounts.flatMap((path) => ['--external', `mnt[${path}]:${keyOf(path)}`]),
     ...terminals.flatMap((terminal) => ['--external', terminal]),
   ]

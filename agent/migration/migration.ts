@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import type { Job, JobId } from '../../schema/job.ts'
 import { meshAddress } from '../../schema/mesh-address.ts'
-import { copyCallSchema, migrationReportSchema, orderSchema, type MigrationReport } from '../../schema/migration.ts'
+import { copyCallSchema, migrationReportSchema, orderSchema, testMoveReportSchema, testOrderSchema, type MigrationReport, type TestMoveReport } from '../../schema/migration.ts'
 import type { NodeId } from '../../schema/node-state.ts'
 import type { ApiAnswers } from '../api/answers.ts'
 import { NodeError } from '../api/node-error.ts'
@@ -11,14 +11,17 @@ import type { HeldJob } from '../jobs/held-job.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import type { Peers } from '../peers/peers.ts'
 import { Arrivals, type Arrived } from './arrivals.ts'
+import { CantMoveWatch } from './cantmove-watch.ts'
 import type { Copy, ToCopy } from './commit-machine.ts'
 import { Copies } from './copies.ts'
-import { ownCpu } from './cpu.ts'
 import { HomeLine } from './home-line.ts'
 import { HomeLogs } from './home-logs.ts'
 import { moveFolder } from './images.ts'
+import { needsOf } from './job-cpu.ts'
 import { recoverMoves } from './recovery.ts'
+import { refusal } from './refusal.ts'
 import { moveToTarget } from './source.ts'
+import { testMove } from './test-move.ts'
 import { MoveStream } from './wire.ts'
 
 const ORDER_LIMIT_MS = 600_000
@@ -42,6 +45,7 @@ export function startMigration(context: AgentContext, peers: Peers, jobs: Jobs, 
       migrate: async ({ job, to }, send) => {
         send({ report: await mover.order(job, to, (progress) => send({ progress })) })
       },
+      testmove: async ({ job }, send) => send(await mover.test(job)),
     },
     stop: () => mover.stop(),
   }
@@ -55,6 +59,7 @@ class Mover {
   readonly #line: HomeLine
   readonly #copies = new Copies()
   readonly #arrivals: Arrivals
+  readonly #watch: CantMoveWatch
   #leaving: JobId | undefined
 
   constructor(context: AgentContext, peers: Peers, jobs: Jobs, arrived: Arrived) {
@@ -63,6 +68,7 @@ class Mover {
     this.#jobs = jobs
     this.#logs = new HomeLogs(jobs.home, peers, (node) => this.#line.isDead(node))
     this.#line = new HomeLine(context, peers, this.#logs)
+    this.#watch = new CantMoveWatch(jobs.holder)
     this.#arrivals = new Arrivals(jobs.holder, this.#copies, this.#line, arrived)
   }
 
@@ -70,6 +76,7 @@ class Mover {
     this.#logs.serve()
     this.#peers.serve('migrate', (stream, from, header) => void this.#arrivals.receive(stream, from, header))
     this.#peers.answer('migrate-order', orderSchema, ({ job, to }) => this.migrate(job, to, 'by order of its home', () => undefined))
+    this.#peers.answer('migrate-test', testOrderSchema, ({ job }) => this.test(job))
     this.#peers.answer('migrate-copy', copyCallSchema, ({ job, message }) => {
       this.#arrivals.hear(job, message)
       return Promise.resolve({})
@@ -89,6 +96,13 @@ class Mover {
     return migrationReportSchema.parse(await this.#peers.call(job.node, 'migrate-order', { job: id, to: target }, ORDER_LIMIT_MS))
   }
 
+  /** Whether a job could be dumped, tried where it runs. Throws NodeError CANTMOVE. */
+  async test(id: JobId): Promise<TestMoveReport> {
+    const job = this.#jobs.holder.jobs.find((each) => each.id === id)
+    if (!job) return testMoveReportSchema.parse(await this.#peers.call(this.#jobs.home.job(id).job.node, 'migrate-test', { job: id }, ORDER_LIMIT_MS))
+    return this.#whileLeaving(job, () => testMove(job, this.#line.self))
+  }
+
   /** Any other member that is alive; the balancer knows better. */
   #best(but: NodeId): NodeId {
     const [member] = this.#context.state.get('members').filter(({ id, state }) => state === 'alive' && id !== but)
@@ -97,6 +111,7 @@ class Mover {
   }
 
   stop(): void {
+    this.#watch.stop()
     this.#line.end()
   }
 
@@ -104,10 +119,20 @@ class Mover {
     const job = this.#jobs.holder.job(id)
     if (to === this.#line.self) throw new NodeError('HERE_ALREADY', `job ${id} is on node ${to} already`, 'name another node')
     if (this.#line.isDead(to)) throw new NodeError('NO_SUCH_NODE', `node ${to} is not among the members that are alive; job ${id} stays where it is`, 'plump nodes lists them')
+    return this.#whileLeaving(job, () => this.#move(job, to, why, progress))
+  }
+
+  /** One job at a time leaves this node, or is dumped for a test; one that shows why it cannot is not tried. Throws NodeError BUSY or CANTMOVE at once. */
+  async #whileLeaving<T>(job: HeldJob, act: () => Promise<T>): Promise<T> {
     if (this.#leaving !== undefined) throw new NodeError('BUSY', `job ${this.#leaving} is leaving this node; one moves at a time`, 'try again in a moment')
-    this.#leaving = id
+    this.#leaving = job.id
     try {
-      return await this.#move(job, to, why, progress)
+      const reason = this.#watch.check(job)
+      if (reason) throw refusal(reason)
+      return await act()
+    } catch (error) {
+      if (error instanceof NodeError && error.code === 'CANTMOVE') this.#watch.refused(job, error.message)
+      throw error
     } finally {
       this.#leaving = undefined
     }
@@ -119,10 +144,13 @@ class Mover {
     const next = await this.#grant(job, to)
     const folder = moveFolder(id, next)
     let taken = false
+    let stream: MoveStream | undefined
+    let stopWatching = (): void => undefined
     setMoving(job.cgroup, true)
     try {
-      const offer = { channel: 'migrate', next, record, needs: await ownCpu(), memoryBytes: cgroupFigures(job.cgroup).memoryBytes }
-      const stream = new MoveStream(await this.#peers.open(to, offer))
+      const offer = { channel: 'migrate', next, record, needs: await needsOf(job), memoryBytes: cgroupFigures(job.cgroup).memoryBytes }
+      stream = new MoveStream(await this.#peers.open(to, offer))
+      stopWatching = this.#watchTarget(to, stream)
       await stream.expect('welcome')
       const figures = await moveToTarget({
         job, to, address: meshAddress(to), folder, stream, progress,
@@ -143,8 +171,17 @@ class Mover {
       throw failure
     } finally {
       setMoving(job.cgroup, false)
+      stopWatching()
+      stream?.close()
       rmSync(folder, { recursive: true, force: true })
     }
+  }
+
+  /** A target that died says nothing: its connection is ended as soon as the members know. */
+  #watchTarget(to: NodeId, stream: MoveStream): () => void {
+    return this.#context.state.watch('members', () => {
+      if (this.#line.isDead(to)) stream.destroy()
+    })
   }
 
   /** Home's leave and the number of the move. Throws NodeError: home's refusal, or why it cannot be asked. */

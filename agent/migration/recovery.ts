@@ -9,42 +9,53 @@ import { namesIn } from '../os/files.ts'
 import type { Copy } from './commit-machine.ts'
 import type { Copies } from './copies.ts'
 import type { HomeLine } from './home-line.ts'
+import { restoreEnded } from './file-locks.ts'
 import { moveFolder, MOVES_FOLDER } from './images.ts'
 import { releaseCriu } from './verdict.ts'
 
 const MEMBERS_LIMIT_MS = 120_000
 const MEMBERS_POLL_MS = 500
 
+interface Parts {
+  holder: Holder
+  copies: Copies
+  line: HomeLine
+}
+
 /**
  * After a start of the agent: settles what an agent before it left half moved, by what it wrote down. A copy that was on its way out resumes, or stays
- * frozen until home has told who has the job; one that was coming in is discarded, since criu's hook gave it up with the agent it waited for.
+ * frozen until home has told who has the job; one that was coming in is discarded, unless home has given it to this node already: then it runs.
  */
-export async function recoverMoves(context: AgentContext, { holder, copies, line }: { holder: Holder; copies: Copies; line: HomeLine }): Promise<void> {
+export async function recoverMoves(context: AgentContext, { holder, copies, line }: Parts): Promise<void> {
   const left = copies.all()
   const folders = namesIn(MOVES_FOLDER).map((name) => `${MOVES_FOLDER}/${name}`)
   if (left.length === 0 && folders.length === 0) return
   // The jobs' own take-over waits for these, too, and was first in the queue.
   await prepareCgroups()
   const runningHere = new Set(left.flatMap(({ id, copy }) => (copy.at === 'running' ? [moveFolder(id, copy.epoch)] : [])))
-  await Promise.all(folders.map((folder) => releaseCriu(folder, runningHere.has(folder) ? 'go' : 'no')))
-  for (const { id, copy } of left) {
+  const undecided = new Set(left.flatMap(({ id, copy }) => (copy.at === 'stopped' ? [moveFolder(id, copy.next)] : [])))
+  await Promise.all(folders.filter((folder) => !undecided.has(folder)).map((folder) => releaseCriu(folder, runningHere.has(folder) ? 'go' : 'no')))
+  await Promise.all(left.map(async ({ id, copy }) => {
     const held = holder.jobs.find((job) => job.id === id)
-    if (held) await settle(held, copy, { copies, line }, context)
+    if (held) await settle(held, copy, { holder, copies, line }, context)
     else copies.forget(id)
-  }
+  }))
+  for (const { cgroup } of holder.jobs) for (const folder of folders) await restoreEnded(cgroup, folder)
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 }
 
-async function settle(held: HeldJob, copy: Copy, { copies, line }: { copies: Copies; line: HomeLine }, context: AgentContext): Promise<void> {
+async function settle(held: HeldJob, copy: Copy, { holder, copies, line }: Parts, context: AgentContext): Promise<void> {
   const { job } = held.record
   const log = context.log.named('migration')
   switch (copy.at) {
     case 'none':
       return held.disown()
     case 'running':
+      if (held.isArriving) takeOver(held, holder)
       return thaw(held)
-    case 'receiving':
     case 'stopped':
+      return askHome(held, copy, { holder, copies, line })
+    case 'receiving':
       held.disown()
       log.warn(`job ${job.id} was coming here when the agent ended: its copy is discarded`)
       await membersKnown(job, line)
@@ -67,6 +78,31 @@ async function settle(held: HeldJob, copy: Copy, { copies, line }: { copies: Cop
   }
   if (now.at === 'none') held.disown()
   else thaw(held)
+}
+
+/** A copy that stands here, stopped: criu's hook still waits for the verdict, and only home has it. */
+async function askHome(held: HeldJob, copy: Copy & { at: 'stopped' }, { holder, copies, line }: Parts): Promise<void> {
+  const { job } = held.record
+  await membersKnown(job, line)
+  let now: Copy = copy
+  while (now.at === 'stopped') {
+    const messages = await line.insist(job, { type: 'ask', next: copy.next })
+    if (!messages) now = copies.step(job, { type: 'home-failed' })
+    for (const message of messages ?? []) now = copies.step(job, { type: 'message', from: job.home, message })
+  }
+  const isOurs = now.at === 'running'
+  if (isOurs) takeOver(held, holder)
+  await releaseCriu(moveFolder(job.id, copy.next), isOurs ? 'go' : 'no')
+  if (isOurs) return
+  held.disown()
+  copies.forget(job.id)
+}
+
+/** It is this node's, and criu is about to let it go on. */
+function takeOver(held: HeldJob, holder: Holder): void {
+  held.goesOn()
+  held.setLeaving(false)
+  holder.link(held)
 }
 
 /** An agent that has just started knows no members; that does not mean that they are dead. */

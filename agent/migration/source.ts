@@ -1,17 +1,20 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { PAGES_PORT, type MigrationReport } from '../../schema/migration.ts'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import type { MigrationReport } from '../../schema/migration.ts'
 import type { NodeId } from '../../schema/node-state.ts'
 import { NodeError } from '../api/node-error.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
-import { keeperEnd, runningKeeper } from '../jobs/keeper.ts'
-import { nodesMounts } from '../jobs/mounts.ts'
-import { parseMountInfo } from '../mfs/mounts.ts'
+import { streamsToJson } from '../jobs/stdio-json.ts'
 import { nowMs } from '../os/clock.ts'
 import { readTextIfThere } from '../os/files.ts'
-import { finalDumpArguments, preDumpArguments, type DumpOptions, type HandedOver } from './criu-arguments.ts'
+import { run } from '../os/run.ts'
+import { finalDumpArguments, preDumpArguments, type DumpOptions } from './criu-arguments.ts'
 import { parseDumpStats } from './criu-images.ts'
+import { handedOver, mountsOf, terminalsOf } from './handed-over.ts'
+import { standStillAt } from './hold.ts'
+import { connectForPages } from './pages-connection.ts'
 import { decidePreCopy, type PreCopyDecision, type Round } from './precopy.ts'
-import { streamsToJson } from './streams-json.ts'
+import { couldNotSend, reasonInLog, refusal } from './refusal.ts'
 import { openVerdict, startCriu } from './verdict.ts'
 import type { MoveStream } from './wire.ts'
 
@@ -19,6 +22,7 @@ const FREEZE_BUDGET_MS = 500
 const FIXED_FREEZE_MS = 300
 const PAGE_BYTES = 4_096
 const RESTORE_LIMIT_MS = 120_000
+const SYNC_LIMIT_MS = 60_000
 
 export interface SourceMove {
   job: HeldJob
@@ -48,6 +52,8 @@ export async function moveToTarget(move: SourceMove): Promise<Pick<MigrationRepo
     move.progress(`round ${rounds.length}: ${last?.bytes ?? 0} bytes, ${judged.dirtyPages} pages dirty, freeze of about ${judged.estimatedFreezeMs} ms to expect`)
     decision = judged.go
   }
+  // What it wrote goes home while it still runs; after the freeze, only the rest has to.
+  await sendFilesHome(job)
   const final = await finalDump(move, pid, rounds.length + 1)
   stream.close()
   return { rounds: rounds.length, bytes: rounds.reduce((sum, { bytes }) => sum + bytes, final.bytes), freezeMs: final.freezeMs, totalMs: Math.round(nowMs() - startMs) }
@@ -55,31 +61,32 @@ export async function moveToTarget(move: SourceMove): Promise<Pick<MigrationRepo
 
 async function preCopyRound(move: SourceMove, pid: number, round: number): Promise<Round> {
   const startMs = nowMs()
-  const options = await prepareRound(move, pid, round)
-  const code = await startCriu(preDumpArguments(options), { move: move.folder }).ended
+  const { options, pages } = await prepareRound(move, pid, round)
+  const code = await startCriu(preDumpArguments(options), { move: move.folder, stdin: pages }).ended
+  if (round === 1) await standStillAt('copying')
   if (code !== 0) throw dumpFailed(options.folder)
   const { pagesWritten } = parseDumpStats(readFileSync(`${options.folder}/stats-dump`))
   return { pages: pagesWritten, bytes: pagesWritten * PAGE_BYTES, durationMs: Math.max(1, nowMs() - startMs) }
 }
 
-/** Makes the round's folder and has the target listen for its pages. */
-async function prepareRound(move: SourceMove, pid: number, round: number): Promise<DumpOptions> {
+/** Makes the round's folder, has the target listen for its pages, and connects. */
+async function prepareRound(move: SourceMove, pid: number, round: number): Promise<{ options: DumpOptions; pages: Socket }> {
   const folder = `${move.folder}/${round}`
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   move.stream.order({ do: 'receive', round })
   await move.stream.expect('listening')
-  const terminals = handedOver(move.job).flatMap(({ key }) => (key.startsWith('tty') ? [key] : []))
-  const mounts = nodesMounts(parseMountInfo(readTextIfThere(`/proc/${pid}/mountinfo`) ?? ''), move.job.mounts())
-  return { pid, folder, mounts, ...(round === 1 ? {} : { parent: `../${round - 1}` }), pageServer: { address: move.address, port: PAGES_PORT }, terminals: [...new Set(terminals)] }
+  const pages = await connectForPages(move.address)
+  const options = { pid, folder, ...(round === 1 ? {} : { parent: `../${round - 1}` }), sendsPages: true, terminals: terminalsOf(move.job), mounts: mountsOf(move.job, pid) }
+  return { pages, options }
 }
 
 async function finalDump(move: SourceMove, pid: number, round: number): Promise<{ bytes: number; freezeMs: number }> {
   const { job, stream } = move
-  const options = await prepareRound(move, pid, round)
+  const { options, pages } = await prepareRound(move, pid, round)
   const pipes = handedOver(job)
   const verdict = await openVerdict(move.folder)
   job.setLeaving(true)
-  const criu = startCriu(finalDumpArguments(options), { move: move.folder })
+  const criu = startCriu(finalDumpArguments(options), { move: move.folder, stdin: pages })
   const startMs = nowMs()
   let taken = false
   let frozen: Awaited<ReturnType<HeldJob['stdio']['freeze']>> | undefined
@@ -89,12 +96,16 @@ async function finalDump(move: SourceMove, pid: number, round: number): Promise<
     // Should criu die now, its processes would run again by themselves; the freezer holds them until home has spoken.
     setFrozen(job, true)
     frozen = await job.stdio.freeze()
+    await sendFilesHome(job)
+    await standStillAt('frozen')
     for (const name of readdirSync(options.folder)) {
       if (name.endsWith('.img') && !/^page(?:s|map)-/.test(name)) await stream.sendFile(`${options.folder}/${name}`, name, statSync(`${options.folder}/${name}`).size)
     }
     stream.order({ do: 'restore', streams: streamsToJson(frozen), handedOver: pipes })
     await withLimit(stream.expect('restored'), RESTORE_LIMIT_MS)
+    await standStillAt('committing')
     const said = await move.commit()
+    await standStillAt('committed')
     taken = said !== 'aborted'
     if (!taken) throw new NodeError('MOVE_ABORTED', 'home did not let the job go', 'try again; plump log has the reason')
     if (said === 'committed') stream.order({ do: 'take-over' })
@@ -116,27 +127,23 @@ async function finalDump(move: SourceMove, pid: number, round: number): Promise<
   }
 }
 
-/** What of the job's descriptors the node holds the other ends of, as criu names them. The keeper may have closed its ends; init has its own for ever. */
-function handedOver(job: HeldJob): HandedOver[] {
-  const init = job.initPid()
-  const keeper = runningKeeper(job.folder)
-  if (init === undefined || keeper === undefined) throw new NodeError('JOB_ENDED', `job ${job.id} has ended`, 'see how with: plump job ls')
-  const stderr = keeperEnd(keeper, 'stderr')
-  const streams: HandedOver[] = [...(existsSync(stderr) ? [{ descriptor: 3, key: readlinkSync(stderr) }] : []), { descriptor: 4, key: readlinkSync(`/proc/${init}/fd/2`) }]
-  if (job.record.spec.stdio === 'pipes') return [0, 1].map((descriptor) => ({ descriptor, key: readlinkSync(`/proc/${init}/fd/${descriptor}`) })).concat(streams)
-  const { rdev, dev } = statSync(`/proc/${init}/fd/0`)
-  return [{ descriptor: 0, key: `tty[${rdev.toString(16)}:${dev.toString(16)}]` }, ...streams]
+/** Away from home, what the job wrote may still be in this node's cache; the next node would not see it. Throws NodeError when home does not take it. */
+async function sendFilesHome({ homeRoot }: HeldJob): Promise<void> {
+  if (homeRoot === '/') return
+  await run('/usr/bin/busybox', ['sync', '-f', homeRoot], SYNC_LIMIT_MS).catch((error: unknown) => {
+    throw new NodeError('HOME_UNREACHABLE', `home does not take what the job wrote: ${error instanceof Error ? error.message : String(error)}`, 'the job goes on here; see whether its home is alive with: plump nodes')
+  })
 }
 
 function setFrozen(job: HeldJob, frozen: boolean): void {
   writeFileSync(`${job.cgroup}/cgroup.freeze`, frozen ? '1' : '0')
 }
 
-/** The last error in criu's own words. */
+/** Why criu could not dump it. */
 function dumpFailed(folder: string): NodeError {
   const log = readTextIfThere(`${folder}/criu.log`) ?? ''
-  const errors = log.split('\n').filter((line) => line.includes('Error'))
-  return new NodeError('CANTMOVE', `it cannot be dumped: ${(errors[0] ?? 'no reason given').replace(/^\S+ Error /, '')}`, 'the job goes on here; see docs/guide/jobs.md for what cannot move')
+  if (couldNotSend(log)) return new NodeError('PAGES_LOST', 'the pages did not reach the target: it has no room for them, or cannot be reached', 'the job goes on here; try another node')
+  return refusal(reasonInLog(log))
 }
 
 async function withLimit<T>(promise: Promise<T>, limitMs: number): Promise<T> {

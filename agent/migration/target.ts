@@ -13,8 +13,11 @@ import { keeperCommand } from '../jobs/start-command.ts'
 import { nowMs } from '../os/clock.ts'
 import { readTextIfThere } from '../os/files.ts'
 import { pageServerArguments, restoreArguments } from './criu-arguments.ts'
+import { hasLocks, setLocksAside } from './file-locks.ts'
+import { standStillAt } from './hold.ts'
 import { mountsHere } from './mounts-here.ts'
-import { streamsFromJson } from './streams-json.ts'
+import { PAGES_KEEP_ALIVE_MS } from './pages-connection.ts'
+import { refusal } from './refusal.ts'
 import { openVerdict, startCriu, type Criu, type Verdict } from './verdict.ts'
 import type { MoveStream } from './wire.ts'
 
@@ -36,7 +39,7 @@ export interface Arrival {
 
 /** Makes the place for a job. Throws NodeError: what this node lacks for it. */
 export async function makeRoom(holder: Holder, offer: Offer, places: { self: NodeId; folder: string }): Promise<HeldJob> {
-  if (freemem() < offer.memoryBytes * MEMORY_FACTOR) throw new NodeError('CANTMOVE', `memory: node ${places.self} has ${freemem()} bytes free, the job needs ${offer.memoryBytes * MEMORY_FACTOR} while it comes`, 'try another node')
+  if (freemem() < offer.memoryBytes * MEMORY_FACTOR) throw refusal({ code: 'memory', detail: `node ${places.self} has ${freemem()} bytes free, the job needs ${offer.memoryBytes * MEMORY_FACTOR} while it comes` })
   const { job, spec } = offer.record
   const held = await holder.prepare({ job: { ...job, node: places.self, epoch: offer.next }, spec })
   // Until the job has been taken over, the end of what stands here is not its end.
@@ -64,6 +67,7 @@ export async function receiveJob(arrival: Arrival): Promise<{ verdict: Verdict; 
     pages = undefined
     if (code !== 0) throw new NodeError('PAGES_LOST', `the pages of round ${round} did not arrive whole`, 'the job goes on where it was; try again')
   }
+  await standStillAt('receiving')
   try {
     for (let order = await stream.nextOrder(); order; order = await stream.nextOrder()) {
       await (order.do === 'file' ? Promise.resolve() : settlePages())
@@ -93,8 +97,8 @@ async function receivePages({ source, self, folder }: Arrival, round: number): P
       if (nodeOfMeshAddress(socket.remoteAddress ?? '') !== source) return void socket.destroy()
       clearTimeout(timer)
       socket.on('error', () => socket.destroy())
+      socket.setKeepAlive(true, PAGES_KEEP_ALIVE_MS)
       const started = startCriu(pageServerArguments({ folder: into, ...(round === 1 ? {} : { parent: `../${round - 1}` }) }), { move: folder, stdin: socket })
-      void started.ended.finally(() => socket.destroy())
       resolve(started)
     })
   })
@@ -120,10 +124,11 @@ async function receiveFile(stream: MoveStream, path: string, bytes: number): Pro
 async function restore(arrival: Arrival, { streams, handedOver }: Extract<SourceOrder, { do: 'restore' }>, folder: string): Promise<Verdict> {
   const { job } = arrival
   const verdict = await openVerdict(arrival.folder)
+  if (hasLocks(folder)) setLocksAside(folder, arrival.folder, job.homeRoot)
   // On a terminal, criu's 0 is the new one; the pipes keep their numbers.
   const mounts = await mountsHere(job, folder, arrival.lives)
   const program = ['/usr/lib/plump/job-restore', job.cgroup, `${job.folder}/root`, job.homeRoot, arrival.folder, ...restoreArguments({ folder, handedOver, mounts })]
-  await job.startWith(keeperCommand(job.folder, job.record.spec.stdio, program), { from: 'node', ...streamsFromJson(streams) })
+  await job.arrive(keeperCommand(job.folder, job.record.spec.stdio, program), streams)
   const failed = failureOf(job, folder)
   const first = await Promise.race([verdict.reached.then(() => undefined), failed.reason])
   failed.stop()

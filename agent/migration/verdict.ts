@@ -71,7 +71,7 @@ export interface Criu {
   ended: Promise<number | undefined>
 }
 
-/** Starts criu in the background; `stdin` is a descriptor it is to have as 0 (the connection of a page server). It is never killed. */
+/** Starts criu in the background; `stdin` is what it is to have as descriptor 0, the connection that pages take; it is closed here at the end. It is never killed. */
 export function startCriu(args: readonly string[], options: { move: string; stdin?: Socket }): Criu {
   const child = spawn('/usr/sbin/criu', args, { cwd: '/', detached: true, env: { PATH: '/usr/sbin:/usr/bin', PLUMP_MOVE: options.move }, stdio: [options.stdin ?? 'ignore', 'ignore', 'ignore'] })
   if (child.pid !== undefined) putFirst(child.pid)
@@ -79,5 +79,6 @@ export function startCriu(args: readonly string[], options: { move: string; stdi
     child.once('error', reject)
     child.once('exit', (code) => resolve(code ?? undefined))
   })
+  void ended.catch(() => undefined).then(() => options.stdin?.destroy())
   return { pid: child.pid, ended }
 }

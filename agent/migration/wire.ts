@@ -77,6 +77,23 @@ export class MoveStream {
     this.#stream.end()
   }
 
+  /** The other node is dead: whoever waits for it hears of it. */
+  destroy(): void {
+    this.#stream.destroy()
+  }
+
+  /** Waits until the other end has closed it, or for this long. */
+  async closed(limitMs: number): Promise<void> {
+    if (this.#closed) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, limitMs)
+      this.#stream.once('close', () => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+  }
+
   async #next(kind: number): Promise<Frame | undefined> {
     for (;;) {
       const frame = this.#frames.shift()

@@ -1,9 +1,17 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { whyCantMove, type JobView, type OpenFile } from '../../agent/migration/cantmove.ts'
 import { joinFeatures, usableFlags, whyCpuDiffers } from '../../agent/migration/cpu-features.ts'
 import { parseCpuImage, parseDumpStats } from '../../agent/migration/criu-images.ts'
+import { linkRemaps } from '../../agent/migration/file-locks.ts'
 import { decidePreCopy, type Round } from '../../agent/migration/precopy.ts'
+import { mappedDevices } from '../../agent/migration/proc-snapshot.ts'
+import { couldNotSend, reasonInLog, refusal, toCantmove } from '../../agent/migration/refusal.ts'
+import { parseTcpTable } from '../../agent/migration/tcp-table.ts'
+import { PROJECT_FOLDER } from '../../builder/version.ts'
+import { CANTMOVE } from '../../schema/cantmove.ts'
 
 const OPTIONS = { freezeBudgetMs: 500, fixedFreezeMs: 200 }
 
@@ -103,5 +111,67 @@ describe('cantmove', () => {
       { code: 'traced', detail: 'by process 7', pid: 41 }, { code: 'device', detail: '/dev/dri/card0', pid: 41 },
       { code: 'namespace', detail: 'net', pid: 41 }, { code: 'mount', detail: '/mnt/cd' },
     ])
+  })
+})
+
+describe('what /proc and criu say', () => {
+  test('TCP sockets by inode: listening, with another end, by IPv4, by IPv6 and by IPv4 in IPv6, and none for a socket nobody holds', () => {
+    const head = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n'
+    const tcp = `${head}   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 100 0 0 10 0
+   1: 660A2A0A:D431 640A2A0A:0801 01 00000000:00000000 02:000A 00000000     0        0 4712 2 0 20 4 30 10 -1
+   2: 660A2A0A:D432 640A2A0A:0801 06 00000000:00000000 03:0001 00000000     0        0 0 3 0\n`
+    expect(parseTcpTable(tcp)).toEqual(new Map([['4711', { state: 'listening', remote: '' }], ['4712', { state: 'established', remote: '10.42.10.100:2049' }]]))
+    const tcp6 = `${head}   0: 00000000000000000000000001000000:0016 B80D0120000000000000000001000000:C350 08 0:0 00:0 0 0 0 5001 1
+   1: 0000000000000000FFFF00000100007F:0016 0000000000000000FFFF00000100007F:C351 01 0:0 00:0 0 0 0 5002 1
+   2: 00000000000000000000000000000000:0000 00000000000000000000000000000000:0000 07 0:0 00:0 0 0 0 5003 1\n`
+    expect([...parseTcpTable(tcp6).values()]).toEqual([
+      { state: 'established', remote: '[2001:db8:0:0:0:0:0:1]:50000' }, { state: 'established', remote: '127.0.0.1:50001' }, { state: 'other', remote: '' },
+    ])
+  })
+  test('device files in the memory of a process, but not memory that is shared', () => {
+    expect(mappedDevices(`7f00-7f01 rw-s 00000000 00:01 2049 /dev/zero (deleted)
+7f01-7f02 rw-s 00000000 00:05 88 /dev/dri/card0
+7f02-7f03 rw-s 00001000 00:05 88 /dev/dri/card0
+7f03-7f04 rw-s 00000000 00:1a 9 /dev/shm/mine
+7f04-7f05 r-xp 00000000 00:1b 3 /usr/lib/libc.so.6`)).toEqual(['/dev/dri/card0'])
+  })
+  test('names that criu gives to files with another name: strings behind their length, whatever stands before', () => {
+    const long = `/${'d'.repeat(200)}/link_remap.7`
+    const image = Buffer.concat([
+      Buffer.from([0x0a, 0x20, 0x2f, 0x2f, 0x32, '/tmp/a b/link_remap.12'.length]), Buffer.from('/tmp/a b/link_remap.12'), Buffer.from([0x40, 1]),
+      Buffer.from([0x32, (long.length & 0x7f) | 0x80, long.length >> 7]), Buffer.from(long), Buffer.from('/link_remap.x /tmp/link_remap.9 without its length'),
+    ])
+    expect(linkRemaps(image)).toEqual(['/tmp/a b/link_remap.12', long])
+  })
+  test('any bytes give names or none', () => {
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 100 }), fc.uint8Array({ maxLength: 100 }), (before, behind) => {
+      const names = linkRemaps(Buffer.concat([before, Buffer.from('/x/link_remap.1'), behind]))
+      for (const name of names) expect(name).toMatch(/\/link_remap\.\d+$/)
+    }))
+  })
+  test.each([
+    ['(00.1) Error (criu/sk-inet.c:191): inet: Connected TCP socket, consider using --tcp-established option.', 'tcp'],
+    ["(00.1) Error (criu/files-ext.c:99): Can't dump file 5 of that type [20666] (chr 10:200 /dev/net/tun)", 'device'],
+    ["(00.1) Error (criu/files-reg.c:888): Can't dump ghost file /tmp/big of 99999999 size, increase limit", 'deleted-file'],
+    ['(00.1) Error (criu/sk-unix.c:837): unix: External socket is used. Consider using --ext-unix-sk option.', 'socket'],
+    ['(00.1) Error (compel/src/lib/infect.c:363): Unseizable non-zombie 40 found, state S, err -1/1', 'traced'],
+    ['(00.1) Error (criu/mount.c:1000): mnt: FS mnt ./tmp dev 0x2f root / unsupported id 300', 'mount'],
+    ['(00.1) Error (criu/file-lock.c:500): Dump file lock failed!', 'foreign-lock'],
+    ['(00.1) Error (criu/cr-dump.c:1): Something new', 'other'],
+    ['', 'other'],
+  ])('criu: %s is %s', (log, code) => expect(reasonInLog(log).code).toBe(code))
+  test('pages that the target did not take are no fault of the job', () => {
+    expect(couldNotSend("(00.2) Error (criu/page-xfer.c:900): page-xfer: Can't send pages: Broken pipe")).toBe(true)
+    expect(couldNotSend('(00.2) Error (criu/sk-inet.c:191): inet: Connected TCP socket')).toBe(false)
+  })
+  test('a refusal begins with its code and has a way on', () => {
+    const error = refusal({ code: 'tcp', detail: 'connected to 10.0.0.9:80', pid: 7 })
+    expect(error).toMatchObject({ code: 'CANTMOVE', message: `tcp: ${CANTMOVE.tcp} (connected to 10.0.0.9:80, process 7)`, fix: expect.stringContaining('try again') as string })
+    expect(toCantmove({ code: 'other', detail: 'x'.repeat(1_000) }).sentence.length).toBeLessThan(500)
+  })
+  test('the guide has every code with its sentence', () => {
+    const guide = readFileSync(join(PROJECT_FOLDER, 'docs/guide/jobs.md'), 'utf8')
+    const rows = Object.fromEntries([...guide.matchAll(/^\| `([a-z_-]+)` \| ([A-Z].*) \|$/gm)].map(([, code = '', sentence = '']) => [code, sentence]))
+    expect(rows).toEqual(CANTMOVE)
   })
 })

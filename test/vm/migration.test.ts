@@ -1,13 +1,12 @@
 import { expect, test } from 'vitest'
-import * as z from 'zod'
 import type { Lab } from '../../builder/lab/lab.ts'
 import type { LabNode } from '../../builder/lab/lab-node.ts'
 import { jobSchema, type Job } from '../../schema/job.ts'
 import { migrationReportSchema } from '../../schema/migration.ts'
+import { idOf, knowsJobs, said } from './support/jobs.ts'
 import { until } from './support/until.ts'
 import { members, withLab } from './support/with-lab.ts'
 
-const LOAD_LIMIT_SECONDS = 60
 const STEP_LIMIT_SECONDS = 120
 const MOVES = 4
 /** Writes numbered lines as fast as it can count to 10,000 between them, until it sees the file; the last line says how many there were. */
@@ -21,11 +20,10 @@ const COUNTER = `BEGIN {
 
 test('a job moves there and back while it writes and loses no line; a move to nowhere is refused and the job goes on; an agent that starts anew gives an unfinished move up', async () => {
   await withLab({ nodes: 2, medium: 'kernel' }, async (lab) => {
-    await Promise.all(lab.nodes.map((node) => node.waitForStage('joined')))
+    await knowsJobs(lab)
     const [home, guest] = [lab.node(1), lab.node(2)]
     const [homeId, guestId] = [await idOf(home), await idOf(guest)]
-    await until('each sees the files of the other', LOAD_LIMIT_SECONDS, async () => (await home.exec(`ls /mfs/${guestId}/usr`)).exitCode === 0 && (await guest.exec(`ls /mfs/${homeId}/usr`)).exitCode === 0)
-    const id = (await said(home, `mosrun -b awk '${COUNTER}'`)).trim()
+    const id = (await said(home, `mosrun --nomig -b awk '${COUNTER}'`)).trim()
     await linesBeyond(home, id, 0)
 
     await refusedMove(lab, id, [homeId, guestId])
@@ -53,7 +51,7 @@ test('a job moves there and back while it writes and loses no line; a move to no
 async function agentEndsDuringMove(lab: Lab, guestId: number): Promise<void> {
   const [home, guest] = [lab.node(1), lab.node(2)]
   await said(home, 'rm /tmp/enough')
-  const id = (await said(home, `mosrun -b awk '${COUNTER}'`)).trim()
+  const id = (await said(home, `mosrun --nomig -b awk '${COUNTER}'`)).trim()
   await linesBeyond(home, id, 0)
   await home.exec(`plump migrate ${id} ${guestId} >/dev/null 2>&1 & until grep moving /run/plump/jobs/${id}/copy.json; do sleep 0.02; done; kill -KILL $(pidof node)`, { limitSeconds: STEP_LIMIT_SECONDS })
   await until('the agent has given the move up', STEP_LIMIT_SECONDS, async () => (await home.exec(`grep running /run/plump/jobs/${id}/copy.json && plump job show ${id}`)).exitCode === 0)
@@ -87,14 +85,4 @@ async function lines(home: LabNode, id: string): Promise<number> {
 
 async function shown(home: LabNode, id: string): Promise<Job> {
   return jobSchema.parse(JSON.parse(await said(home, `plump job show ${id} --json`)))
-}
-
-async function idOf(node: LabNode): Promise<number> {
-  return z.int().parse((await members(node)).find(({ self }) => self)?.id)
-}
-
-async function said(node: LabNode, command: string): Promise<string> {
-  const { stdout, stderr, exitCode } = await node.exec(command, { limitSeconds: STEP_LIMIT_SECONDS })
-  if (exitCode !== 0) throw new Error(`${command} on node ${node.number}: exit ${exitCode}: ${stderr}`)
-  return stdout
 }

@@ -1,8 +1,9 @@
 import type * as z from 'zod'
 import type { streamsSchema } from '../../schema/migration.ts'
-import type { StdioHandOver } from '../jobs/stdio.ts'
+import type { StdioHandOver } from './stdio.ts'
 
-type StreamsJson = z.output<typeof streamsSchema>
+/** Where the job's streams stand, as it travels and as it is written down. */
+export type StreamsJson = z.output<typeof streamsSchema>
 
 export function streamsToJson({ stdin, stdout, stderr }: StdioHandOver): StreamsJson {
   const output = ({ offset, unacknowledged, gone }: StdioHandOver['stdout']): StreamsJson['stdout'] => ({ offset, unacknowledged: unacknowledged.toString('base64'), gone })

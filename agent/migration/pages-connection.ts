@@ -1,0 +1,27 @@
+import { createConnection, type Socket } from 'node:net'
+import { PAGES_PORT } from '../../schema/migration.ts'
+import { NodeError } from '../api/node-error.ts'
+
+const CONNECT_LIMIT_MS = 5_000
+/** A target that lost its power is noticed by probes while criu waits for its answer; criu itself would wait for ever. */
+export const PAGES_KEEP_ALIVE_MS = 2_000
+
+/** A connection to the target's page server, for criu to inherit. Nobody reads from it here. Throws NodeError TARGET_GONE. */
+export function connectForPages(address: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection({ host: address, port: PAGES_PORT })
+    const failed = (why: string): void => {
+      clearTimeout(timer)
+      socket.destroy()
+      reject(new NodeError('TARGET_GONE', `the target takes no pages: ${why}`, 'the job goes on here; see whether the target is alive with: plump nodes'))
+    }
+    const timer = setTimeout(() => failed(`no connection within ${CONNECT_LIMIT_MS / 1000} s`), CONNECT_LIMIT_MS)
+    socket.on('error', ({ message }) => failed(message))
+    socket.once('connect', () => {
+      clearTimeout(timer)
+      socket.pause()
+      socket.setKeepAlive(true, PAGES_KEEP_ALIVE_MS)
+      resolve(socket)
+    })
+  })
+}
