@@ -34,7 +34,7 @@ test('a job moves there and back while it writes and loses no line; a move to no
       expect(report).toMatchObject({ job: id, to })
       expect(await shown(home, id)).toMatchObject({ node: to, state: 'running', migrations: move })
       await linesBeyond(home, id, before)
-      for (const node of lab.nodes) expect((await node.exec('find /run/plump/moves -name "pages-*"')).stdout).toBe('')
+      await until('the images are dropped', STEP_LIMIT_SECONDS, async () => (await Promise.all(lab.nodes.map((node) => node.exec('find /run/plump/moves -name "pages-*"')))).every(({ stdout }) => stdout === ''))
     }
 
     await said(home, `touch /tmp/enough`)
