@@ -23,7 +23,7 @@ const KINDS: Record<string, string> = {
   'python with 200 MB': 'python3 /tmp/memory.py',
   'files open, appended, locked and deleted': 'python3 /tmp/files.py',
   'the awk loop': `awk '${COUNT}'`,
-  'a pipeline of three': `sh -c 'awk '\\''${COUNT}'\\'' | sed -u s/^/./ | awk '\\''{ print substr($0, 2); fflush() }'\\'''`,
+  'a pipeline of three': `sh -c 'awk '\\''${COUNT}'\\'' | awk '\\''{ print "." $0; fflush() }'\\'' | awk '\\''{ print substr($0, 2); fflush() }'\\'''`,
   'threads': 'python3 /tmp/threads.py',
   'a Node program with a worker': 'node /tmp/counter.mjs',
   'memory shared between parent and child': 'python3 /tmp/shared.py',
