@@ -14,7 +14,7 @@ export interface BareCriuFigures {
 
 /** Ports between nodes are few; that of pages is free while nothing migrates. */
 export const COPY_PORT = 4661
-const FOLDER = '/root/bare'
+const FOLDER = '/var/tmp/bare'
 const LAST_PID = 20_000
 const CRIU = '/usr/sbin/criu'
 const DUMP = '-v0 --manage-cgroups=ignore --cpu-cap=none --file-locks'

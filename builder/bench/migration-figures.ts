@@ -88,7 +88,7 @@ async function openPair(lab: Lab, signal: AbortSignal): Promise<Pair> {
 
 /** What the mesh carries in one plain connection. */
 async function measureWire({ home, other, otherId }: Pair): Promise<number> {
-  await receive(other, 'cat > /dev/null', '/root/wire')
+  await receive(other, 'cat > /dev/null', '/var/tmp/wire')
   const ms = await timed(home, `head -c ${WIRE_BYTES} /dev/zero | nc ${meshAddress(otherId)} ${COPY_PORT}`)
   return Math.round(WIRE_BYTES * 1000 / ms)
 }
@@ -108,7 +108,7 @@ async function measureStarts({ home, otherId }: Pair): Promise<Pick<MigrationFig
 
 async function measureLoad(pair: Pair, load: Load): Promise<LoadFigures> {
   const { home, other, homeId, otherId } = pair
-  const program = `/root/load-${load.bytes}-${load.dirtyBytesPerSecond}`
+  const program = `/var/tmp/load-${load.bytes}-${load.dirtyBytesPerSecond}`
   const file = loadProgram(load).toString('base64')
   for (const node of [home, other]) await said(node, `echo ${file} | base64 -d > ${program}; chmod 755 ${program}`)
   const job = (await said(home, `mosrun -b ${program} < /dev/null`)).trim()
