@@ -109,7 +109,8 @@ export class Balancer {
         load: this.#views.own, cpus: sample.cpus, speed: sample.speed,
         memoryTotalKiB: sample.memoryTotalKiB, memoryFreeKiB: sample.memoryFreeKiB, swapOutKiBps: sample.swapOutKiBps, memoryStallShare: sample.memoryStallShare,
       },
-      rules: { ...rules, stay: rules.stay || !sample.gives },
+      // Callers may hand over more than this, which no record would be read again with.
+      rules: { stay: rules.stay || !sample.gives, lstay: rules.lstay, quiet: rules.quiet },
       leaving: this.#leaving,
       backoffMs: this.#backoff.waitMs(nowMs),
       refused: this.#backoff.avoided(nowMs),

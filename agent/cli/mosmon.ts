@@ -45,7 +45,7 @@ async function fullScreen(rows: () => Promise<NodeRow[]>, first: ChartView, sock
   let known = await rows()
   const events: string[] = []
   const draw = (): void => {
-    const lines = screen(known, events, view, { columns: stdout.columns, rows: stdout.rows })
+    const lines = screen(known, events, view, sizeOf(stdout))
     stdout.write(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join('\r\n')}\x1b[J`)
   }
   stdout.write('\x1b[?1049h\x1b[?25l')
@@ -78,6 +78,11 @@ async function fullScreen(rows: () => Promise<NodeRow[]>, first: ChartView, sock
     // The connection that brings events would keep the program.
     process.exit(0)
   }
+}
+
+/** A serial line does not know how large the terminal on its other end is: 0 by 0. */
+export function sizeOf({ columns, rows }: { columns: number; rows: number }): { columns: number; rows: number } {
+  return columns > 0 && rows > 0 ? { columns, rows } : { columns: 80, rows: 24 }
 }
 
 export interface MonitorView extends ChartView {

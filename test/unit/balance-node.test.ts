@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { cpuClassOf } from '../../agent/balance/cpu-class.ts'
+import { Balancer } from '../../agent/balance/balancer.ts'
 import { DecisionLog } from '../../agent/balance/decision-log.ts'
 import { readRecords, replay } from '../../agent/balance/decision-records.ts'
 import { decide } from '../../agent/balance/decide.ts'
@@ -15,11 +16,11 @@ import { whatFailed } from '../../agent/balance/move-failure.ts'
 import { NodeError } from '../../agent/api/node-error.ts'
 import { measureSpeed, speedFrom } from '../../agent/balance/speed.ts'
 import { barChart } from '../../agent/cli/bar-chart.ts'
-import { afterKey, screen } from '../../agent/cli/mosmon.ts'
+import { afterKey, screen, sizeOf } from '../../agent/cli/mosmon.ts'
 import { nodeRows } from '../../agent/cli/nodes.ts'
 import { nodeRowSchema } from '../../schema/balance-api.ts'
 import type { NodeRow } from '../../schema/balance-api.ts'
-import { decisionRecordSchema } from '../../schema/decision.ts'
+import { decisionInputSchema, decisionRecordSchema } from '../../schema/decision.ts'
 import { member, scratchFolder } from './api-helpers.ts'
 import { entry, input, job, seen } from './balance-helpers.ts'
 
@@ -165,6 +166,13 @@ test.each([
 describe('the decision log', () => {
   const view = input([job('a'), job('b'), job('c')], [seen(2)])
 
+  test('of what a node decides by can be read again, also when more is known of the rules: records of nodes were refused for it', () => {
+    const core = new Balancer(1, () => 0.5)
+    core.measured({ ...entry(1), runnable: 1, swapOutKiBps: 0, memoryStallShare: 0, speed: 10_000 })
+    const rules = { stay: false, lstay: true, quiet: false, takes: true, gives: true }
+    expect(decisionInputSchema.parse(core.input([], rules, 3, 0)).rules).toEqual({ stay: false, lstay: true, quiet: false })
+  })
+
   test('has what each decision was made from, and the replay decides the same', () => {
     const file = join(scratchFolder(), 'decisions.log')
     const log = new DecisionLog(file)
@@ -260,5 +268,10 @@ describe('what people see', () => {
     expect(afterKey(view, 'h').help).toBe(true)
     expect(afterKey(afterKey(afterKey(view, '>'), '\x1b[C'), '<').scrolled).toBe(1)
     expect(afterKey(view, '<').scrolled).toBe(0)
+  })
+
+  test('the monitor draws on a serial line, which says that it is 0 by 0', () => {
+    expect(sizeOf({ columns: 0, rows: 0 })).toEqual({ columns: 80, rows: 24 })
+    expect(sizeOf({ columns: 132, rows: 43 })).toEqual({ columns: 132, rows: 43 })
   })
 })
