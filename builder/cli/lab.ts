@@ -1,4 +1,6 @@
 import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { text } from 'node:stream/consumers'
 import { Option, type Command } from 'commander'
 import { EXIT, PlumpError } from '../errors.ts'
 import { attachConsole } from '../lab/console.ts'
@@ -8,6 +10,7 @@ import type { LabNode } from '../lab/lab-node.ts'
 import { DHCP_KINDS, FIRMWARES, MEDIA, usage, type DhcpKind, type NodeOptions } from '../lab/options.ts'
 import { formatRows, labRows, shellLine } from '../lab/overview.ts'
 import { stopAtSignals } from '../lab/signals.ts'
+import { terminalPicture } from '../lab/terminal-picture.ts'
 import { watchBoot } from '../lab/watch-boot.ts'
 
 interface LabFlag {
@@ -56,6 +59,9 @@ export function registerLab(program: Command): void {
     .option('--network <number>', 'which network', whole, 0)
     .option('--lease-seconds <seconds>', 'how long leases last', whole)
     .action(changeDhcp)
+  lab.command('picture').description('Draw what a terminal shows, given as text on stdin, as an SVG picture: tmux capture-pane -p | ./plump lab picture FILE')
+    .argument('<file>', 'the SVG file')
+    .action(async (file: string) => writeFile(file, terminalPicture(await text(process.stdin))))
   verb('down', 'End the lab; nothing of it stays.').action(async (flags: LabFlag) => (await openLab(flags.lab)).down())
 }
 
