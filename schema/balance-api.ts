@@ -26,6 +26,8 @@ export const loadsSchema = z.object({
   ownLoad: z.number(),
   /** What was measured of its CPU; absent until then. Its speed in use is `self.speed`. */
   measuredSpeed: z.int().optional(),
+  /** What moves from this node cost, by those of late: a fixed part, and the speed of what is sent. Absent before its first look. */
+  moves: z.object({ overheadMs: z.number().min(0), transferKiBps: z.number().min(1) }).optional(),
   /** Every other node that was heard of, with the age of its figures. */
   others: z.array(seenLoadSchema),
 })

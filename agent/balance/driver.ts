@@ -175,10 +175,12 @@ export class Driver {
 
   #loads(): Loads {
     const now = this.#context.nowMs()
-    const self = this.#balancer?.core.ownEntry(now)
+    const core = this.#balancer?.core
+    const self = core?.ownEntry(now)
     return {
       ...(self === undefined ? {} : { self }),
-      ownLoad: this.#balancer?.core.views.own ?? 0,
+      ...(core === undefined ? {} : { moves: { overheadMs: core.moves.overheadMs, transferKiBps: core.moves.transferKiBps } }),
+      ownLoad: core?.views.own ?? 0,
       ...(this.#measuredSpeed === undefined ? {} : { measuredSpeed: this.#measuredSpeed }),
       others: this.#known.seen(now),
     }

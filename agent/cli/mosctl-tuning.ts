@@ -1,13 +1,17 @@
 import type { AdminSettings } from '../../schema/admin-api.ts'
+import type { Loads } from '../../schema/balance-api.ts'
+import { NodeError } from '../api/node-error.ts'
 import { ask } from './agent-client.ts'
 import { findMember } from './find-member.ts'
 import { UsageError } from './usage-error.ts'
 
+type MoveCost = NonNullable<Loads['moves']>
+
 /** Of schema/load.ts, which would load zod. */
 const STANDARD_SPEED = 10_000
 
-/** The seed's words for how load is counted: setyard, getyard, setdecay, getdecay (openMosix HOWTO, table 8-6). */
-export const TUNING_WORDS: readonly string[] = ['setyard', 'getyard', 'setdecay', 'getdecay']
+/** The seed's words for how load and the cost of moves are counted (openMosix HOWTO, table 8-6). */
+export const TUNING_WORDS: readonly string[] = ['setyard', 'getyard', 'setdecay', 'getdecay', 'gettune']
 
 export const TUNING_DETAILS = [
   'setyard NODE|NUMBER|this',
@@ -16,14 +20,23 @@ export const TUNING_DETAILS = [
   'setdecay SECONDS [SLOW FAST]',
   '                    what is left of a job\'s past after so many seconds, in thousandths, where it fades slowly and where fast (975 and 926)',
   'getdecay            those three figures',
+  'gettune             what a move from this node costs, by those of late: milliseconds for any, and KiB sent a second',
 ]
 
-/** Does what a tuning word says and gives the settings as they are then. */
-export async function tune(socketPath: string, [word = '', ...words]: readonly string[]): Promise<{ settings: AdminSettings; text: string }> {
+/** Does what a tuning word says; gives the figures that are about it, as they are then, and as a text. */
+export async function tune(socketPath: string, [word = '', ...words]: readonly string[]): Promise<{ result: AdminSettings | MoveCost; text: string }> {
+  if (word === 'gettune') return tellMoveCost(socketPath)
   const change: Partial<AdminSettings> = word === 'setyard' ? { yard: await readYard(socketPath, words[0]) } : word === 'setdecay' ? { decay: await readDecay(socketPath, words) } : {}
   const settings = await ask(socketPath, 'admin', { change })
   const { intervalSeconds, slow, fast } = settings.decay
-  return { settings, text: word.endsWith('yard') ? String(settings.yard) : `${intervalSeconds} ${slow} ${fast}` }
+  return { result: settings, text: word.endsWith('yard') ? String(settings.yard) : `${intervalSeconds} ${slow} ${fast}` }
+}
+
+async function tellMoveCost(socketPath: string): Promise<{ result: MoveCost; text: string }> {
+  const { moves } = await ask(socketPath, 'loads')
+  if (!moves) throw new NodeError('NOT_YET', 'this node does not balance yet', 'try again when plump status says ready')
+  const result = { overheadMs: Math.round(moves.overheadMs), transferKiBps: Math.round(moves.transferKiBps) }
+  return { result, text: `${result.overheadMs} ${result.transferKiBps}` }
 }
 
 /** Speeds and loads as they are by the yardstick. */

@@ -51,9 +51,11 @@ export const mosctl: Verb = {
     const change = SETTING_WORDS[word] ?? (word === 'setspeed' ? { speed: readSpeed(argument) } : undefined)
     if (change) return tell(input, await ask(input.socketPath, 'admin', { change }), formatSettings)
     if (TUNING_WORDS.includes(word)) {
-      const { settings, text } = await tune(input.socketPath, input.words)
-      return tell(input, settings, () => text)
+      const { result, text } = await tune(input.socketPath, input.words)
+      return tell(input, result, () => text)
     }
+    if (word === 'mfs') return tell(input, { mfs: true }, () => 'the files of the nodes are below /mfs, always')
+    if (word === 'nomfs') throw new NodeError('ALWAYS_ON', 'nomfs: /mfs cannot be taken away, because jobs find the files of their home through it', 'mosctl block keeps guests away from this node, mosctl lstay its own jobs at home')
     if (word === 'bring' || word === 'expel') return sendHome(input, word)
     const figure = FIGURE_WORDS[word]
     if (!figure && !['status', 'isup', 'whois'].includes(word)) throw new UsageError(`mosctl has no word "${word}"`, 'plump help mosctl')

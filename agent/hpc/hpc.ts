@@ -24,7 +24,7 @@ export function startHpc(context: AgentContext, admin: Admin, jobs: Pick<Jobs, '
   const log = context.log.named('hpc')
   const tree = hpcTree({
     self: () => state.get('identity')?.id, members: () => nodeMembers(statusState(state)), admin,
-    jobs: () => state.get('jobs'), move: (job, to) => migration.orderMove(job, to), change: (job, change) => jobs.change(job, change),
+    jobs: () => state.get('jobs'), moveCost: () => state.get('loads').moves, move: (job, to) => migration.orderMove(job, to), change: (job, change) => jobs.change(job, change),
     refused: (why) => log.info(why),
   })
   const server = createServer((socket) => serveNinep(socket, tree))

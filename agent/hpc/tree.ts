@@ -1,4 +1,5 @@
 import type { AdminSettings, NodeFigures } from '../../schema/admin-api.ts'
+import type { Loads } from '../../schema/balance-api.ts'
 import { SPEED_LIMIT } from '../../schema/load.ts'
 import type { Member, NodeId } from '../../schema/node-state.ts'
 import { NodeError } from '../api/node-error.ts'
@@ -12,6 +13,8 @@ import type { Entry, Folder, TextFile } from './ninep-server.ts'
 
 export interface HpcView extends JobsView {
   members(): readonly Member[]
+  /** What moves from this node cost; nothing before it balances. */
+  moveCost(): Loads['moves']
   admin: Pick<Admin, 'settings' | 'change' | 'figures' | 'sendHome'>
 }
 
@@ -33,6 +36,8 @@ function adminFiles(view: HpcView): Record<string, Entry> {
     ...Object.fromEntries(switches),
     bring: homecomingFile(view, 'bring'),
     expel: homecomingFile(view, 'expel'),
+    ...decayFiles(admin),
+    overheads: { kind: 'file', read: () => asFileErrors(() => overheadsText(view.moveCost()), view.refused) },
     mospe: { kind: 'file', read: () => line(self() ?? 0) },
     speed: {
       kind: 'file',
@@ -40,6 +45,22 @@ function adminFiles(view: HpcView): Record<string, Entry> {
       write: (text) => void admin.change({ speed: readWhole(text, 1, SPEED_LIMIT) }),
     },
   }
+}
+
+/** What is left of a job's past after the interval, in thousandths; mosctl setdecay sets all three. */
+function decayFiles(admin: HpcView['admin']): Record<string, Entry> {
+  const part = (name: keyof AdminSettings['decay'], most: number): TextFile => ({
+    kind: 'file',
+    read: () => line(admin.settings().decay[name]),
+    write: (text) => void admin.change({ decay: { ...admin.settings().decay, [name]: readWhole(text, 1, most) } }),
+  })
+  return { 'decay-interval': part('intervalSeconds', 600), 'slow-decay': part('slow', 999), 'fast-decay': part('fast', 999) }
+}
+
+/** As mosctl gettune tells it. */
+function overheadsText(cost: Loads['moves']): string {
+  if (!cost) throw new NodeError('NOT_YET', 'this node does not balance yet', 'read it again when plump status says ready')
+  return `${Math.round(cost.overheadMs)} ${Math.round(cost.transferKiBps)}\n`
 }
 
 /** Reads as 0; writing a 1 ends when all are at home, and is an error when one stays. */

@@ -27,7 +27,7 @@ const over = testJob({ id: '0005-2', home: 5, node: 5, outcome: { exit: 0 } })
 function client(done: unknown[] = []): { settings: () => AdminSettings; ask: (type: number, fields: FieldWriter) => Promise<Message>; open: (fid: number, path: string, flags: number) => Promise<void> } {
   let settings = DEFAULT_ADMIN_SETTINGS
   const tree = hpcTree({
-    self: () => 5, members: () => members,
+    self: () => 5, members: () => members, moveCost: () => ({ overheadMs: 812.4, transferKiBps: 90_000.6 }),
     admin: {
       settings: () => settings,
       change: (change) => (settings = { ...settings, ...change }),
@@ -149,6 +149,8 @@ describe('/hpc', () => {
   test('tells settings and figures', async () => {
     expect(await read('admin/stay')).toBe('0\n')
     expect(await read('admin/mospe')).toBe('5\n')
+    expect(await read('admin/slow-decay')).toBe('975\n')
+    expect(await read('admin/overheads')).toBe('812 90001\n')
     expect(await read('nodes/5/cpus')).toBe('4\n')
     expect(await read('nodes/5/load')).toBe('125\n')
     expect(await read('nodes/5/tmem')).toBe('4194304\n')
@@ -162,6 +164,8 @@ describe('/hpc', () => {
   test('takes what is written, with or without a line end', async () => {
     expect(await write('admin/block', '1\n')).toMatchObject({ error: undefined, settings: { block: true } })
     expect(await write('admin/speed', '2500')).toMatchObject({ error: undefined, settings: { speed: 2_500 } })
+    expect(await write('admin/decay-interval', '5')).toMatchObject({ error: undefined, settings: { decay: { intervalSeconds: 5, slow: 975, fast: 926 } } })
+    expect(await write('admin/fast-decay', '1000')).toEqual({ error: ERRNO.EINVAL, settings: DEFAULT_ADMIN_SETTINGS })
   })
 
   test.each(['2', '-1', 'yes', '', '1 1', '0x1'])('gives the writer of "%s" an error and changes nothing', async (text) => {
