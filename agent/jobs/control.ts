@@ -1,6 +1,7 @@
 import { constants, setPriority } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { JobFigures, SignalRequest, WindowSize } from '../../schema/job-link.ts'
+import { readTextIfThere } from '../os/files.ts'
 import { signalProcess } from '../os/processes.ts'
 import { run } from '../os/run.ts'
 import { cgroupFigures } from './cgroups.ts'
@@ -30,13 +31,13 @@ export function targets(processes: readonly JobProcess[], { signal, to }: Signal
 
 /**
  * After the suspend character went to a job on a terminal: stops the job when its command is in the foreground itself and the terminal makes
- * signals of such keys. The kernel does not stop it by itself, as its process group is alone in its session. A shell with job control has
- * its own group in the foreground and is left alone.
+ * signals of such keys. The kernel does not stop it by itself, as its process group is alone in its session. A shell with job control ignores
+ * the signal and is left alone.
  */
 export async function suspendByTerminal(cgroup: string): Promise<boolean> {
-  const { init, main } = initAndMain(processesOfJob(cgroup))
+  const { main } = initAndMain(processesOfJob(cgroup))
   const terminal = main === undefined ? undefined : terminalOf(main.pid)
-  if (!init || !main || terminal === undefined || main.foregroundGroup !== init.processGroup) return false
+  if (!main || terminal === undefined || main.foregroundGroup !== main.processGroup || ignoresSuspend(main.pid)) return false
   const settings = await run('stty', ['-F', terminal, '-a'])
   if (!/(?<!-)\bisig\b/.test(settings)) return false
   signalJob(cgroup, { signal: 'SIGSTOP', to: 'all' })
@@ -45,6 +46,12 @@ export async function suspendByTerminal(cgroup: string): Promise<boolean> {
     await pause(SUSPEND_PAUSE_MS)
   }
   return false
+}
+
+/** Whether a process ignores SIGTSTP, by the mask of /proc/PID/status. */
+function ignoresSuspend(pid: number): boolean {
+  const ignored = /^SigIgn:\s*([0-9a-f]+)/m.exec(readTextIfThere(`/proc/${pid}/status`) ?? '')?.[1] ?? '0'
+  return (BigInt(`0x${ignored}`) >> BigInt(constants.signals.SIGTSTP - 1)) % 2n === 1n
 }
 
 /**

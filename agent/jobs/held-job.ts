@@ -1,10 +1,11 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import type { Job, JobSpec, Outcome } from '../../schema/job.ts'
 import { signalRequestSchema, windowSizeSchema, type JobFigures } from '../../schema/job-link.ts'
 import type { Log } from '../log.ts'
 import { currentMounts } from '../mfs/nfs-client.ts'
 import { readTextIfThere, removeIfEmpty, writeAtomically } from '../os/files.ts'
 import type { Frame } from '../peers/frames.ts'
+import { ARRIVAL_FILE, dropArrival, hasArrival, noteArrival, readArrival } from './arrival-state.ts'
 import { cgroupFigures, cgroupOf, killCgroup, makeCgroup, removeCgroup } from './cgroups.ts'
 import { figuresOf, reniceJob, setWindowSize, signalJob, suspendByTerminal } from './control.ts'
 import { commandKeeper, keeperEnd, runningKeeper, startKeeper } from './keeper.ts'
@@ -16,9 +17,9 @@ import { initAndMain, processesOfJob } from './processes.ts'
 import { busyboxApplets, hiddenByApplet } from './applets.ts'
 import { mountsFile, startCommand } from './start-command.ts'
 import { JobStdio, type StdioState } from './stdio.ts'
-import { streamsFromJson, type StreamsJson } from './stdio-json.ts'
+import type { StreamsJson } from './stdio-json.ts'
 
-const ARRIVAL_FILE = 'streams.json'
+const TERMINAL_FILE = 'terminal'
 
 /** What a restarted agent must know of a job that runs here; lies in FOLDER/held.json. */
 export interface HeldRecord {
@@ -64,6 +65,7 @@ export class HeldJob {
     this.#events = events
     this.#log = log
     this.stdio = new JobStdio({
+      isTerminal: record.spec.stdio !== 'pipes',
       send: (kind, body) => this.#link?.send(kind, body),
       closeEnd: (command) => this.#keeper !== undefined && commandKeeper(this.#keeper, command),
       stdinPath: () => this.#stdinPath(),
@@ -97,29 +99,23 @@ export class HeldJob {
 
   /** Runs the keeper's command line that restores the job, whose streams stood like this where it was frozen. Until it goes on, they stand so here too. */
   async arrive(command: readonly string[], streams: StreamsJson): Promise<void> {
-    writeAtomically(`${this.folder}/${ARRIVAL_FILE}`, JSON.stringify(streams), 0o600)
-    await this.startWith(command, { from: 'node', ...streamsFromJson(streams) })
+    await this.startWith(command, noteArrival(this.folder, streams))
   }
 
   /** It stands here, and has not gone on yet: whose it is, migration knows. */
   get isArriving(): boolean {
-    return existsSync(`${this.folder}/${ARRIVAL_FILE}`)
+    return hasArrival(this.folder)
   }
 
   /** It goes on now: where its streams stood on arrival is of no more use. */
   goesOn(): void {
-    rmSync(`${this.folder}/${ARRIVAL_FILE}`, { force: true })
-  }
-
-  #streamsOnArrival(): StdioState | undefined {
-    const text = readTextIfThere(`${this.folder}/${ARRIVAL_FILE}`)
-    return text === undefined ? undefined : { from: 'node', ...streamsFromJson(JSON.parse(text) as StreamsJson) }
+    dropArrival(this.folder)
   }
 
   /** Takes a running job over from an agent that ended; false when its keeper is gone. */
   takeOverRunning(): boolean {
     const keeper = runningKeeper(this.folder)
-    if (keeper !== undefined) this.#connect(keeper, this.#streamsOnArrival() ?? { from: 'unknown' })
+    if (keeper !== undefined) this.#connect(keeper, readArrival(this.folder) ?? { from: 'unknown' })
     return keeper !== undefined
   }
 
@@ -194,6 +190,11 @@ export class HeldJob {
     return initAndMain(processesOfJob(this.cgroup)).init?.pid
   }
 
+  /** Path of its terminal on this node; undefined for a job on pipes. job-start and job-restore write it down. */
+  terminal(): string | undefined {
+    return this.record.spec.stdio === 'pipes' ? undefined : readTextIfThere(`${this.folder}/${TERMINAL_FILE}`)?.trim()
+  }
+
   /** From now on the end of its processes here is not the end of the job (true), or is again (false). */
   setLeaving(leaving: boolean): void {
     this.#leaving = leaving
@@ -263,7 +264,7 @@ export class HeldJob {
   /** Takes away what is left in files; false while its last processes still end. */
   removeTraces(): boolean {
     if (!removeCgroup(this.cgroup)) return false
-    for (const name of ['held.json', 'keeper', 'mounts', 'cpu.json', ARRIVAL_FILE]) rmSync(`${this.folder}/${name}`, { force: true })
+    for (const name of ['held.json', 'keeper', 'mounts', 'cpu.json', TERMINAL_FILE, ARRIVAL_FILE]) rmSync(`${this.folder}/${name}`, { force: true })
     // Never with what is in it: the root of a home was mounted there, in the job's own view.
     removeIfEmpty(`${this.folder}/root`)
     removeIfEmpty(this.folder)

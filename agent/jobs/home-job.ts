@@ -1,6 +1,7 @@
 import type { Job, JobSpec, Outcome } from '../../schema/job.ts'
 import { outcomeSchema } from '../../schema/job.ts'
 import { jobFiguresSchema } from '../../schema/job-link.ts'
+import { nowMs } from '../os/clock.ts'
 import { writeAtomically } from '../os/files.ts'
 import type { Frame } from '../peers/frames.ts'
 import { encodeJson, encodePosition, FRAME, type Link } from './link.ts'
@@ -28,6 +29,7 @@ export class HomeJob {
   readonly #changed: () => void
   #holder: Link | undefined
   #client: JobClient | undefined
+  #silentSinceMs: number | undefined = nowMs()
   readonly #waiters = new Set<(outcome: Outcome) => void>()
 
   constructor(record: HomeRecord, folder: string, changed: () => void) {
@@ -44,6 +46,11 @@ export class HomeJob {
     return this.#client
   }
 
+  /** Since when the node that holds it has had no link to here; undefined while it has. */
+  get silentSinceMs(): number | undefined {
+    return this.#silentSinceMs
+  }
+
   /** Changes the record and writes it down. */
   update(change: Partial<Job>): void {
     this.record.job = { ...this.record.job, ...change }
@@ -55,11 +62,14 @@ export class HomeJob {
   attachHolder(link: Link): void {
     this.#holder?.close()
     this.#holder = link
+    this.#silentSinceMs = undefined
     this.#greet()
   }
 
   detachHolder(link: Link): void {
-    if (this.#holder === link) this.#holder = undefined
+    if (this.#holder !== link) return
+    this.#holder = undefined
+    this.#silentSinceMs = nowMs()
   }
 
   /** The user's end is there (again). It gets the outcome at once when there is one already. */

@@ -83,7 +83,9 @@ export class Home {
   /** Links the node that holds a job to its deputy; one that does not hold it by the record is told so. */
   link(stream: Duplex, id: JobId, epoch: number, from: NodeId): void {
     const home = this.#jobs.get(id)
-    const isHolder = home !== undefined && home.job.epoch === epoch && home.job.node === from
+    // One that was given up for lost may have been alive all the time: nobody waits for it any more.
+    const isLost = home?.job.outcome !== undefined && 'lost' in home.job.outcome
+    const isHolder = home !== undefined && !isLost && home.job.epoch === epoch && home.job.node === from
     const link = openLink(stream, {
       frame: (frame, sender) => {
         if (isHolder) home.fromHolder(frame, sender)

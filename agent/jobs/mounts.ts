@@ -62,6 +62,12 @@ export function nodesMounts(seenByJob: readonly Mount[], bound: readonly BoundMo
   return [...new Set(seenByJob.filter(({ path, type }) => path !== '/' && (known.has(path) || path.startsWith(`${MFS}/`) || type.startsWith('nfs'))).map(({ path }) => path))]
 }
 
+/** Those that one of its processes made, by the job's own view. */
+export function ownMounts(seenByJob: readonly Mount[], bound: readonly BoundMount[]): string[] {
+  const others = new Set(['/', '/proc', ...nodesMounts(seenByJob, bound)])
+  return [...new Set(seenByJob.map(({ path }) => path).filter((path) => !others.has(path)))]
+}
+
 /** What a mount that a job brings along is on this node; `lives` tells which nodes have files below /mfs, `nothing` is an empty folder in the place of others. */
 export function sourceOf(path: string, place: JobPlace, bound: readonly BoundMount[], lives: (node: NodeId) => boolean, nothing: string): string {
   const from = bound.find((mount) => mount.path === path)?.from

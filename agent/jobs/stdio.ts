@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { FRAME, encodeData, encodePosition, type StreamNumber } from './link.ts'
 import type { KeeperCommand, KeeperEnd } from './keeper.ts'
 import { drainPipe, openPipeReader, openPipeWriter, type PipeReader, type PipeWriter } from './pipe-ends.ts'
@@ -5,6 +6,10 @@ import { StreamReceiver, StreamSender, UNKNOWN_OFFSET, type Chunk } from './stre
 
 /** Unacknowledged output that is kept per stream; a job that writes more waits. */
 export const OUTPUT_WINDOW_BYTES = 1024 * 1024
+
+/** `script` carries what a job writes to its terminal on to the pipe; when nothing has come for this time, it has nothing left. */
+const TERMINAL_QUIET_MS = 100
+const TERMINAL_LOOK_MS = 20
 
 /** Where the streams of a job stand: at its start; unknown, since another agent read them before; or as another node handed them over. */
 export type StdioState = { from: 'start' } | { from: 'unknown' } | ({ from: 'node' } & StdioHandOver)
@@ -19,6 +24,8 @@ export interface StdioHandOver {
 }
 
 export interface StdioEdges {
+  /** A terminal lies between the job and its pipes. */
+  isTerminal: boolean
   /** To the home; dropped while it cannot be reached. */
   send(kind: number, body: Uint8Array): void
   /** Has the keeper close its end of a pipe. */
@@ -153,10 +160,11 @@ export class JobStdio {
    * until {@link JobStdio.thaw} or the end.
    */
   async freeze(): Promise<StdioHandOver> {
-    for (const output of this.#outputs) {
-      output.reader?.pause()
-      const rest = output.reader?.drain() ?? Buffer.alloc(0)
-      if (rest.length > 0) this.#send(output, output.sender.push(rest))
+    for (const output of this.#outputs) output.reader?.pause()
+    this.#drainOutputs()
+    for (let quietMs = 0; this.#edges.isTerminal && quietMs < TERMINAL_QUIET_MS;) {
+      await pause(TERMINAL_LOOK_MS)
+      quietMs = this.#drainOutputs() ? 0 : quietMs + TERMINAL_LOOK_MS
     }
     const [stdout, stderr] = this.#outputs
     return {
@@ -170,6 +178,16 @@ export class JobStdio {
   thaw(handOver: StdioHandOver): void {
     this.#refill(handOver)
     for (const output of this.#outputs) this.#pace(output)
+  }
+
+  /** Takes what is in the pipes of the outputs; false when there was nothing. */
+  #drainOutputs(): boolean {
+    const rests = this.#outputs.map((output) => {
+      const rest = output.reader?.drain() ?? Buffer.alloc(0)
+      if (rest.length > 0) this.#send(output, output.sender.push(rest))
+      return rest.length
+    })
+    return rests.some((bytes) => bytes > 0)
   }
 
   /** What is in the pipe of stdin, after all that is still queued for it has gone through it. */

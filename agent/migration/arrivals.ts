@@ -50,8 +50,8 @@ export class Arrivals {
   }
 
   /** Home's word about a job that stands here. */
-  hear(id: JobId, message: ToCopy): void {
-    this.#stopped.get(id)?.(message)
+  hear(id: JobId, from: NodeId, message: ToCopy): void {
+    if (this.#holder.jobs.some((job) => job.id === id && job.record.job.home === from)) this.#stopped.get(id)?.(message)
   }
 
   /** Answers an offer on the channel `migrate` and takes the job as far as it comes. */

@@ -50,7 +50,8 @@ export class CantMoveWatch {
   #tick(): void {
     const now = nowMs()
     for (const job of this.#holder.jobs) {
-      if (now - (this.#checkedMs.get(job) ?? -Infinity) >= CHECK_MS) this.check(job)
+      // One that moves shows what criu does to it.
+      if (job.isSettled && now - (this.#checkedMs.get(job) ?? -Infinity) >= CHECK_MS) this.check(job)
     }
   }
 }

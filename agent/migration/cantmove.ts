@@ -3,7 +3,7 @@ import type { CantMove } from '../../schema/cantmove.ts'
 /** What /proc tells of one process of a job (proc-snapshot.ts reads it). */
 export interface ProcessView {
   pid: number
-  /** 0: nobody. */
+  /** 0: nobody but criu, which lets go by itself. */
   tracerPid: number
   /** `pid:[4026531836]` and so on, by the name of the link. */
   namespaces: Readonly<Record<string, string>>
@@ -27,8 +27,8 @@ export interface JobView {
   processes: readonly ProcessView[]
   /** Namespaces of the job's init; a process with others made them itself. */
   namespaces: Readonly<Record<string, string>>
-  /** Mount points in the job's own view. */
-  mounts: readonly string[]
+  /** Mount points in the job's own view that neither are its root nor come from the node: one of its processes made them. */
+  ownMounts: readonly string[]
   /** TCP sockets of the node, by inode. */
   tcp: ReadonlyMap<string, { state: 'established' | 'listening' | 'other'; remote: string }>
   /** Pipes of the job's that programs outside the job hold too. */
@@ -45,15 +45,12 @@ export const DELETED_FILE_LIMIT_BYTES = 64 * 1024 * 1024
 /** null, zero, full, random, urandom, and tty, which is the terminal of whoever opens it. */
 const HARMLESS_DEVICES: ReadonlySet<string> = new Set(['1:3', '1:5', '1:7', '1:8', '1:9', '5:0'])
 
-/** What the job's root may have mounted besides itself; everything else the job mounted. */
-const KNOWN_MOUNTS: readonly RegExp[] = [/^\/$/, /^\/proc$/, /^\/sys$/, /^\/hpc$/, /^\/var\/lib\/plump\/mfs$/, /^\/dev(\/|$)/, /^\/mfs(\/|$)/]
-
 /** Everything /proc shows that would keep this job from moving, the surest first. Empty: it may still turn out that CRIU cannot dump it. */
 export function whyCantMove(job: JobView): CantMove[] {
   return [
     ...job.processes.flatMap((process) => ofProcess(process, job)),
     ...sharedPipes(job),
-    ...job.mounts.filter((mount) => !KNOWN_MOUNTS.some((known) => known.test(mount))).map((mount): CantMove => ({ code: 'mount', detail: mount })),
+    ...job.ownMounts.map((mount): CantMove => ({ code: 'mount', detail: mount })),
   ]
 }
 

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { jobIdSchema, type JobId } from '../../schema/job.ts'
 import type { NodeId } from '../../schema/node-state.ts'
 import { jobFolder, JOBS_FOLDER } from '../jobs/places.ts'
-import { namesIn, readTextIfThere, writeAtomically } from '../os/files.ts'
+import { namesIn, readTextIfThere, removeIfEmpty, writeAtomically } from '../os/files.ts'
 import { copyStep, type Copy, type CopyEvent } from './commit-machine.ts'
 
 /** This node's part in each job that moves, written down before anything is done about it. */
@@ -31,6 +31,15 @@ export class Copies {
   /** The job is neither here nor has it anything to settle. */
   forget(id: JobId): void {
     rmSync(`${jobFolder(id)}/copy.json`, { force: true })
+  }
+
+  /** Drops what is written down of jobs that are not here any more and have nothing to settle. */
+  tidy(isHere: (id: JobId) => boolean): void {
+    for (const { id, copy } of this.all()) {
+      if (isHere(id) || (copy.at !== 'none' && copy.at !== 'running')) continue
+      this.forget(id)
+      removeIfEmpty(jobFolder(id))
+    }
   }
 
   #set(id: JobId, copy: Copy): void {

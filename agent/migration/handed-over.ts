@@ -14,14 +14,21 @@ export function handedOver(job: HeldJob): HandedOver[] {
   if (init === undefined || keeper === undefined) throw new NodeError('JOB_ENDED', `job ${job.id} has ended`, 'see how with: plump job ls')
   const stderr = keeperEnd(keeper, 'stderr')
   const streams: HandedOver[] = [...(existsSync(stderr) ? [{ descriptor: 3, key: readlinkSync(stderr) }] : []), { descriptor: 4, key: readlinkSync(`/proc/${init}/fd/2`) }]
-  if (job.record.spec.stdio === 'pipes') return [0, 1].map((descriptor) => ({ descriptor, key: readlinkSync(`/proc/${init}/fd/${descriptor}`) })).concat(streams)
-  const { rdev, dev } = statSync(`/proc/${init}/fd/0`)
-  return [{ descriptor: 0, key: `tty[${rdev.toString(16)}:${dev.toString(16)}]` }, ...streams]
+  const terminal = job.terminal()
+  if (terminal === undefined) return [0, 1].map((descriptor) => ({ descriptor, key: readlinkSync(`/proc/${init}/fd/${descriptor}`) })).concat(streams)
+  // There, 0 and 1 are the new terminal; criu takes each descriptor for one name only, and /dev/tty, which shells keep open, is another name.
+  return [{ descriptor: 0, key: terminalKey(terminal) }, { descriptor: 1, key: terminalKey('/dev/tty') }, ...streams]
 }
 
 /** Terminals of a job that belong to the node. */
 export function terminalsOf(job: HeldJob): string[] {
   return [...new Set(handedOver(job).flatMap(({ key }) => (key.startsWith('tty') ? [key] : [])))]
+}
+
+/** As criu names a terminal. */
+function terminalKey(path: string): string {
+  const { rdev, dev } = statSync(path)
+  return `tty[${rdev.toString(16)}:${dev.toString(16)}]`
 }
 
 /** Paths of what the node has mounted into a job, `init` being its first process. */

@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs'
-import type { Job, JobId } from '../../schema/job.ts'
+import type { JobId } from '../../schema/job.ts'
 import { meshAddress } from '../../schema/mesh-address.ts'
 import { copyCallSchema, migrationReportSchema, orderSchema, testMoveReportSchema, testOrderSchema, type MigrationReport, type TestMoveReport } from '../../schema/migration.ts'
 import type { NodeId } from '../../schema/node-state.ts'
@@ -12,19 +12,21 @@ import type { Jobs } from '../jobs/jobs.ts'
 import type { Peers } from '../peers/peers.ts'
 import { Arrivals, type Arrived } from './arrivals.ts'
 import { CantMoveWatch } from './cantmove-watch.ts'
-import type { Copy, ToCopy } from './commit-machine.ts'
 import { Copies } from './copies.ts'
+import { asNodeError, Departure } from './departure.ts'
 import { HomeLine } from './home-line.ts'
 import { HomeLogs } from './home-logs.ts'
 import { moveFolder } from './images.ts'
 import { needsOf } from './job-cpu.ts'
 import { recoverMoves } from './recovery.ts'
 import { refusal } from './refusal.ts'
+import { answerCheck, askSilentHolders } from './silent-holders.ts'
 import { moveToTarget } from './source.ts'
 import { testMove } from './test-move.ts'
 import { MoveStream } from './wire.ts'
 
 const ORDER_LIMIT_MS = 600_000
+const TIDY_MS = 10_000
 
 export interface Migration extends Capability {
   answers: Partial<ApiAnswers>
@@ -58,9 +60,11 @@ class Mover {
   readonly #logs: HomeLogs
   readonly #line: HomeLine
   readonly #copies = new Copies()
+  readonly #departure: Departure
   readonly #arrivals: Arrivals
   readonly #watch: CantMoveWatch
   #leaving: JobId | undefined
+  #endUpkeep = (): void => undefined
 
   constructor(context: AgentContext, peers: Peers, jobs: Jobs, arrived: Arrived) {
     this.#context = context
@@ -68,6 +72,7 @@ class Mover {
     this.#jobs = jobs
     this.#logs = new HomeLogs(jobs.home, peers, (node) => this.#line.isDead(node))
     this.#line = new HomeLine(context, peers, this.#logs)
+    this.#departure = new Departure(this.#copies, this.#line)
     this.#watch = new CantMoveWatch(jobs.holder)
     this.#arrivals = new Arrivals(jobs.holder, this.#copies, this.#line, arrived)
   }
@@ -75,16 +80,42 @@ class Mover {
   serve(): void {
     this.#logs.serve()
     this.#peers.serve('migrate', (stream, from, header) => void this.#arrivals.receive(stream, from, header))
-    this.#peers.answer('migrate-order', orderSchema, ({ job, to }) => this.migrate(job, to, 'by order of its home', () => undefined))
-    this.#peers.answer('migrate-test', testOrderSchema, ({ job }) => this.test(job))
-    this.#peers.answer('migrate-copy', copyCallSchema, ({ job, message }) => {
-      this.#arrivals.hear(job, message)
-      return Promise.resolve({})
+    this.#peers.answer('migrate-order', orderSchema, async ({ job, to }, from) => {
+      this.#refuseOthers(job, from)
+      return this.migrate(job, to, 'by order of its home', () => undefined)
+    })
+    this.#peers.answer('migrate-test', testOrderSchema, async ({ job }, from) => {
+      this.#refuseOthers(job, from)
+      return this.test(job)
+    })
+    this.#peers.answer('migrate-copy', copyCallSchema, async ({ job, message }, from) => {
+      this.#arrivals.hear(job, from, message)
+      if (message.type === 'check') await answerCheck({ id: job, home: from }, message.epoch, this.#parts())
+      return {}
     })
     const unwatch = this.#context.state.watch('identity', () => {
       unwatch()
-      void recoverMoves(this.#context, { holder: this.#jobs.holder, copies: this.#copies, line: this.#line })
+      void recoverMoves(this.#context, this.#parts()).then(() => this.#beginUpkeep())
     })
+  }
+
+  /** Only the home of a job gives orders from elsewhere: it has checked who asks. Throws NodeError NOT_YOUR_JOB. */
+  #refuseOthers(id: JobId, from: NodeId): void {
+    if (this.#jobs.holder.job(id).record.job.home !== from) throw new NodeError('NOT_YOUR_JOB', `node ${from} is not the home of job ${id}`, 'give the order on the home of the job, or on the node where it runs')
+  }
+
+  #beginUpkeep(): void {
+    const parts = this.#parts()
+    const endAsking = askSilentHolders({ ...parts, home: this.#jobs.home, peers: this.#peers })
+    const timer = setInterval(() => this.#copies.tidy((id) => parts.holder.jobs.some((job) => job.id === id)), TIDY_MS)
+    this.#endUpkeep = () => {
+      endAsking()
+      clearInterval(timer)
+    }
+  }
+
+  #parts(): { holder: Jobs['holder']; copies: Copies; line: HomeLine } {
+    return { holder: this.#jobs.holder, copies: this.#copies, line: this.#line }
   }
 
   /** Moves a job that runs here, or has the node do it that holds it. */
@@ -112,6 +143,7 @@ class Mover {
 
   stop(): void {
     this.#watch.stop()
+    this.#endUpkeep()
     this.#line.end()
   }
 
@@ -141,7 +173,7 @@ class Mover {
   async #move(job: HeldJob, to: NodeId, why: string, progress: (text: string) => void): Promise<MigrationReport> {
     const { record } = job
     const { id } = record.job
-    const next = await this.#grant(job, to)
+    const next = await this.#departure.grant(job, to)
     const folder = moveFolder(id, next)
     let taken = false
     let stream: MoveStream | undefined
@@ -155,7 +187,7 @@ class Mover {
       const figures = await moveToTarget({
         job, to, address: meshAddress(to), folder, stream, progress,
         commit: async () => {
-          const said = await this.#commit(job, to, next)
+          const said = await this.#departure.commit(job, to, next)
           taken = said !== 'aborted'
           return said
         },
@@ -165,7 +197,7 @@ class Mover {
       return { job: id, from: this.#line.self, to, why, ...figures }
     } catch (error) {
       if (taken) job.disown()
-      else await this.#withdraw(job)
+      else await this.#departure.withdraw(job)
       const failure = asNodeError(error)
       this.#context.log.named('migration').warn(`job ${id} stays here: ${failure.message}`)
       throw failure
@@ -183,51 +215,4 @@ class Mover {
       if (this.#line.isDead(to)) stream.destroy()
     })
   }
-
-  /** Home's leave and the number of the move. Throws NodeError: home's refusal, or why it cannot be asked. */
-  async #grant({ record: { job } }: HeldJob, to: NodeId): Promise<number> {
-    const copy = this.#copies.step(job, { type: 'start', to, attempt: Date.now() })
-    if (copy.at !== 'asking') throw new NodeError('BUSY', `job ${job.id} is ${copy.at}`, 'try again in a moment')
-    try {
-      for (const message of await this.#line.say(job, { type: 'begin', epoch: copy.epoch, to: copy.to, attempt: copy.attempt })) {
-        const now = this.#copies.step(job, { type: 'message', from: job.home, message })
-        if (now.at === 'moving') return now.next
-      }
-    } catch (error) {
-      this.#copies.step(job, { type: 'recovered' })
-      throw asNodeError(error)
-    }
-    throw new NodeError('NOT_GRANTED', `home does not let job ${job.id} go`, 'see plump log on its home')
-  }
-
-  /** The job is frozen here and stands there. Asks until home has spoken, or is dead. */
-  async #commit({ record: { job } }: HeldJob, to: NodeId, next: number): Promise<'committed' | 'aborted' | 'gone'> {
-    let copy = this.#copies.step(job, { type: 'message', from: to, message: { type: 'restored', next } })
-    let committed = false
-    while (copy.at === 'committing') {
-      const messages = await this.#line.insist(job, { type: 'commit', epoch: copy.epoch, next })
-      committed = messages?.some(({ type }) => type === 'committed') ?? false
-      copy = this.#heed(job, messages)
-    }
-    if (committed) return 'committed'
-    return copy.at === 'none' ? 'gone' : 'aborted'
-  }
-
-  /** The job runs here again; home is to know that the move is off. */
-  async #withdraw({ record: { job } }: HeldJob): Promise<void> {
-    let copy = this.#copies.step(job, { type: 'copy-failed' })
-    while (copy.at === 'withdrawing') copy = this.#heed(job, await this.#line.insist(job, { type: 'withdraw', epoch: copy.epoch, next: copy.next }))
-  }
-
-  /** What home answered; nothing, when it is dead: then the job is, too. */
-  #heed(job: Job, messages: readonly ToCopy[] | undefined): Copy {
-    if (!messages) return this.#copies.step(job, { type: 'home-failed' })
-    return messages.map((message) => this.#copies.step(job, { type: 'message', from: job.home, message })).at(-1) ?? this.#copies.step(job, { type: 'timeout' })
-  }
-}
-
-/** Whatever went wrong, the job goes on here, and its user is to read that. */
-function asNodeError(error: unknown): NodeError {
-  if (error instanceof NodeError) return error
-  return new NodeError('MOVE_FAILED', `the move failed: ${error instanceof Error ? error.message : String(error)}`, 'the job goes on where it was; plump log on both nodes has more')
 }

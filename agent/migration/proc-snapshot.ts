@@ -2,10 +2,12 @@ import { readlinkSync, statSync, type Stats } from 'node:fs'
 import { processesIn } from '../jobs/cgroups.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import { KEEPER_END, keeperEnd, runningKeeper, type KeeperEnd } from '../jobs/keeper.ts'
+import { ownMounts } from '../jobs/mounts.ts'
 import { parseMountInfo } from '../mfs/mounts.ts'
 import { namesIn, readTextIfThere } from '../os/files.ts'
 import type { JobView, OpenFile, ProcessView } from './cantmove.ts'
 import { parseTcpTable } from './tcp-table.ts'
+import { CRIU } from './verdict.ts'
 
 /** What of a job is looked at; one with more is left to criu. */
 const PROCESSES_LIMIT = 512
@@ -19,11 +21,12 @@ export function snapshotJob(job: HeldJob): JobView | undefined {
   const pids = processesIn(job.cgroup).filter(isInside).slice(0, PROCESSES_LIMIT)
   const processes = pids.map(viewProcess)
   const ownPipes = pipesOfKeeper(job, init)
-  const terminal = job.record.spec.stdio === 'pipes' ? undefined : deviceOf(statIfThere(`/proc/${init}/fd/0`))
+  const path = job.terminal()
+  const terminal = path === undefined ? undefined : deviceOf(statIfThere(path))
   return {
     processes,
     namespaces: namespacesOf(init),
-    mounts: parseMountInfo(readTextIfThere(`/proc/${init}/mountinfo`) ?? '').map(({ path }) => path),
+    ownMounts: ownMounts(parseMountInfo(readTextIfThere(`/proc/${init}/mountinfo`) ?? ''), job.mounts()),
     tcp: new Map([...parseTcpTable(readTextIfThere(`/proc/${init}/net/tcp`) ?? ''), ...parseTcpTable(readTextIfThere(`/proc/${init}/net/tcp6`) ?? '')]),
     pipesOfOthers: pipesOutside(processes, ownPipes, new Set(pids)),
     ownPipes,
@@ -39,11 +42,17 @@ function isInside(pid: number): boolean {
 function viewProcess(pid: number): ProcessView {
   return {
     pid,
-    tracerPid: Number(/^TracerPid:\s*(\d+)/m.exec(readTextIfThere(`/proc/${pid}/status`) ?? '')?.[1] ?? 0),
+    tracerPid: tracerOf(pid),
     namespaces: namespacesOf(pid),
     files: namesIn(`/proc/${pid}/fd`).slice(0, FILES_LIMIT).flatMap((name) => viewFile(`/proc/${pid}/fd/${name}`) ?? []),
     mappedDevices: mappedDevices(readTextIfThere(`/proc/${pid}/maps`) ?? ''),
   }
+}
+
+/** Who traces a process, 0 for nobody. criu does while it dumps or restores, which is no debugger. */
+function tracerOf(pid: number): number {
+  const tracer = Number(/^TracerPid:\s*(\d+)/m.exec(readTextIfThere(`/proc/${pid}/status`) ?? '')?.[1] ?? 0)
+  return linkIfThere(`/proc/${tracer}/exe`) === CRIU ? 0 : tracer
 }
 
 function namespacesOf(pid: number): Record<string, string> {

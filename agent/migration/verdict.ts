@@ -5,6 +5,7 @@ import { setPriority } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { run } from '../os/run.ts'
 
+export const CRIU = '/usr/sbin/criu'
 /** The hook reads its verdict within this time. */
 const RELEASE_MS = 2_000
 
@@ -73,7 +74,7 @@ export interface Criu {
 
 /** Starts criu in the background; `stdin` is what it is to have as descriptor 0, the connection that pages take; it is closed here at the end. It is never killed. */
 export function startCriu(args: readonly string[], options: { move: string; stdin?: Socket }): Criu {
-  const child = spawn('/usr/sbin/criu', args, { cwd: '/', detached: true, env: { PATH: '/usr/sbin:/usr/bin', PLUMP_MOVE: options.move }, stdio: [options.stdin ?? 'ignore', 'ignore', 'ignore'] })
+  const child = spawn(CRIU, args, { cwd: '/', detached: true, env: { PATH: '/usr/sbin:/usr/bin', PLUMP_MOVE: options.move }, stdio: [options.stdin ?? 'ignore', 'ignore', 'ignore'] })
   if (child.pid !== undefined) putFirst(child.pid)
   const ended = new Promise<number | undefined>((resolve, reject) => {
     child.once('error', reject)

@@ -7,7 +7,7 @@ import { parseVerbArgs, splitAtCommand } from '../../agent/cli/verb-args.ts'
 import { hiddenByApplet } from '../../agent/jobs/applets.ts'
 import { groupsOf, provenCaller } from '../../agent/jobs/caller.ts'
 import { targets } from '../../agent/jobs/control.ts'
-import { boundMounts, mountTable, nodesMounts, sourceOf } from '../../agent/jobs/mounts.ts'
+import { boundMounts, mountTable, nodesMounts, ownMounts, sourceOf } from '../../agent/jobs/mounts.ts'
 import { describeOutcome, exitCodeOf, parseOutcome } from '../../agent/jobs/outcome.ts'
 import { initAndMain, isStopped, parseProcess, type JobProcess } from '../../agent/jobs/processes.ts'
 import { quoteForShell, startCommand } from '../../agent/jobs/start-command.ts'
@@ -239,6 +239,12 @@ describe('what of a node is mounted into a job', () => {
   test('what the kernel mounted since is the node\'s, too; what the job mounted is not', () => {
     const seen = parseMountInfo(['1 0 0:1 / / rw - nfs4 a rw', '2 1 0:2 / /proc rw - proc proc rw', '3 1 0:3 / /mfs/9 rw - nfs4 b rw', '4 1 0:4 / /home rw - nfs4 c rw', '5 1 0:5 / /tmp/own rw - tmpfs t rw', '6 1 0:6 / /dev rw - devtmpfs d rw'].join('\n'))
     expect(nodesMounts(seen, boundMounts(away, node))).toEqual(['/mfs/9', '/home', '/dev'])
+    expect(ownMounts(seen, boundMounts(away, node))).toEqual(['/tmp/own'])
+  })
+
+  test('a disk of its home is none that the job mounted', () => {
+    const seen = parseMountInfo(['1 0 0:1 / / rw - overlay a rw', '2 1 254:0 / /srv/two\\040words rw - ext4 b rw', '3 1 0:5 / /tmp/own rw - tmpfs t rw'].join('\n'))
+    expect(ownMounts(seen, boundMounts(atHome, node))).toEqual(['/tmp/own'])
   })
 
   test('on arrival each is found: on this node, at home, or nowhere when its node is gone', () => {

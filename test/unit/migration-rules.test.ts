@@ -79,7 +79,7 @@ describe('processors', () => {
 describe('cantmove', () => {
   const job = (file: OpenFile, more: Partial<JobView> = {}): JobView => ({
     processes: [{ pid: 40, tracerPid: 0, namespaces: { net: 'net:[1]' }, files: [file], mappedDevices: [] }],
-    namespaces: { net: 'net:[1]' }, mounts: ['/', '/proc', '/dev', '/mfs'],
+    namespaces: { net: 'net:[1]' }, ownMounts: [],
     tcp: new Map([['5', { state: 'established', remote: '10.0.0.9:80' }], ['6', { state: 'listening', remote: '' }], ['7', { state: 'other', remote: '' }]]),
     pipesOfOthers: ['pipe:[1]', 'pipe:[2]'], ownPipes: ['pipe:[1]'], ...more,
   })
@@ -105,7 +105,7 @@ describe('cantmove', () => {
 
   test('a traced process, another namespace, a mapped device and a mount are named with the process', () => {
     const view = job({ target: '/x' }, {
-      processes: [{ pid: 41, tracerPid: 7, namespaces: { net: 'net:[2]' }, files: [], mappedDevices: ['/dev/dri/card0'] }], mounts: ['/', '/mnt/cd'],
+      processes: [{ pid: 41, tracerPid: 7, namespaces: { net: 'net:[2]' }, files: [], mappedDevices: ['/dev/dri/card0'] }], ownMounts: ['/mnt/cd'],
     })
     expect(whyCantMove(view)).toEqual([
       { code: 'traced', detail: 'by process 7', pid: 41 }, { code: 'device', detail: '/dev/dri/card0', pid: 41 },

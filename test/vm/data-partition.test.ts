@@ -1,9 +1,9 @@
-import { mkdir, rm, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { LabNode } from '../../builder/lab/lab-node.ts'
-import { run } from '../../builder/os/run.ts'
 import { packageReportSchema } from '../../schema/package-report.ts'
+import { makeDisk } from './support/make-disk.ts'
 import { makePackage } from './support/make-package.ts'
 import { until } from './support/until.ts'
 import { buildVariant, variantFolder } from './support/variant.ts'
@@ -17,13 +17,6 @@ ssh:
   authorizedKeys:
     - ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0K0C0K0C0K0C0K0C0K0C0K0C0K0C0K0C0K0C0K0C0K test
 `
-
-/** A disk of its own kind for the node: 64 MB, one file system labelled PLUMPDATA, with the files of a folder. */
-async function makeDisk(image: string, files: string): Promise<void> {
-  await writeFile(image, '')
-  await truncate(image, 64 * 1024 * 1024)
-  await run('mkfs.ext4', ['-q', '-F', '-L', 'PLUMPDATA', '-d', files, image])
-}
 
 /** An ISO whose list names a package that only a partition PLUMPDATA has. */
 async function buildWithList(): Promise<string> {
