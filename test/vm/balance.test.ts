@@ -1,27 +1,43 @@
 import { expect, test } from 'vitest'
 import * as z from 'zod'
-import type { LabNode } from '../../builder/lab/lab-node.ts'
-import { nodeRowSchema } from '../../schema/balance-api.ts'
-import type { NodeRow } from '../../schema/balance-api.ts'
-import { until } from './support/until.ts'
+import type { Lab } from '../../builder/lab/lab.ts'
+import { watchEventSchema } from '../../schema/watch.ts'
+import { jobs, knowsLoads, startLoops, staySpread, TEST_LIMIT_MS, untilCounts } from './support/balance.ts'
+import { said } from './support/jobs.ts'
 import { withLab } from './support/with-lab.ts'
 
-const NEWS_LIMIT_SECONDS = 60
+const MOVES_LIMIT = 16
+/** How long the spread must hold. */
+const HOLD_SECONDS = 20
 
-test('nodes tell each other their load over the mesh; a speed that is set reaches the others', async () => {
-  await withLab({ nodes: 2, medium: 'kernel' }, async (lab) => {
-    await Promise.all(lab.nodes.map((node) => node.waitForStage('joined')))
-    await until('node 1 knows the load of both', NEWS_LIMIT_SECONDS, async () => (await rows(lab.node(1))).filter(({ load }) => load !== undefined).length === 2)
-    const other = (await rows(lab.node(1))).find(({ self }) => !self)
-    expect(other?.memoryTotalKiB).toBeGreaterThan(100_000)
-
-    await lab.node(2).exec('tune 3333')
-    await until('node 1 hears of the speed', NEWS_LIMIT_SECONDS, async () => (await rows(lab.node(1))).some(({ self, speed }) => !self && speed === 3_333))
-    const chart = await lab.node(1).exec('mosmon -s')
-    expect(chart.stdout).toMatch(/^Speed .*: 2 nodes\n[^]*3333/)
+test('twelve jobs of one node spread over three and stay; a node of a third of the speed gets a third', async () => {
+  await withLab({ nodes: 3, medium: 'kernel' }, async (lab) => {
+    const ids = await knowsLoads(lab)
+    expect(await said(lab.node(1), 'mosmon -s')).toMatch(/^Speed .*: 3 nodes\n/)
+    await spreads(lab, ids)
+    await followsSpeed(lab, ids)
   })
-})
+}, TEST_LIMIT_MS)
 
-async function rows(node: LabNode): Promise<NodeRow[]> {
-  return z.array(nodeRowSchema).parse(JSON.parse((await node.exec('plump nodes --json')).stdout))
+/** 12 jobs, started on node 1; what is watched and what was decided agree with it. */
+async function spreads(lab: Lab, ids: readonly number[]): Promise<void> {
+  const home = lab.node(1)
+  await said(home, 'plump watch --json > /tmp/events 2>/dev/null < /dev/null & echo $! > /tmp/watch.pid')
+  await startLoops(home, 12)
+  await untilCounts('four jobs on each node', lab, ids, [4, 4, 4])
+  await staySpread(lab, [4, 4, 4], HOLD_SECONDS)
+  const moves = (await jobs(home)).reduce((sum, { migrations }) => sum + migrations, 0)
+  expect(moves).toBeGreaterThanOrEqual(8)
+  expect(moves).toBeLessThanOrEqual(MOVES_LIMIT)
+  const events = (await said(home, 'kill $(cat /tmp/watch.pid); cat /tmp/events')).trimEnd().split('\n').map((line) => watchEventSchema.parse(JSON.parse(line)))
+  expect(events.filter(({ event }) => event === 'move')).toHaveLength(moves)
+  const replay = z.object({ decisions: z.int(), differing: z.array(z.string()) }).parse(JSON.parse(await said(home, 'plump decisions --replay /var/log/plump-decisions.log --json')))
+  expect(replay.decisions).toBeGreaterThan(0)
+  expect(replay.differing).toEqual([])
 }
+
+/** Node 3 says that it is a third as fast: 12 jobs in the proportion 3 : 3 : 1 are 5, 5 and 2. */
+async function followsSpeed(lab: Lab, ids: readonly number[]): Promise<void> {
+  await said(lab.node(3), 'mosctl setspeed 3333')
+  await untilCounts('the slow node has two jobs', lab, ids, [5, 5, 2])
+  }
