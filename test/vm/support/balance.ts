@@ -17,7 +17,7 @@ export const NEWS_LIMIT_SECONDS = 90
 export const LOOK_MS = 4_000
 
 /** The loop of the seed's own trial (openMosix HOWTO 14.1), but for good. */
-const LOOP = "awk 'BEGIN { while (1) i++ }'"
+export const LOOP = "awk 'BEGIN { while (1) i++ }'"
 
 /** Waits until the nodes know each other's loads, all being of one speed: what is measured while three machines boot says little. Gives their ids. */
 export async function knowsLoads(lab: Lab): Promise<number[]> {
@@ -35,7 +35,12 @@ export async function startLoops(home: LabNode, count: number, options = ''): Pr
   await said(home, `for i in $(seq ${count}); do mosrun -b ${options} ${LOOP} < /dev/null; done`)
 }
 
-async function allJobs(home: LabNode): Promise<Job[]> {
+export async function endAll(home: LabNode): Promise<void> {
+  for (const { id } of await jobs(home)) await home.exec(`plump job kill ${id} KILL`)
+  await until('all jobs have ended', STEP_LIMIT_SECONDS, async () => (await jobs(home)).length === 0, LOOK_MS)
+}
+
+export async function allJobs(home: LabNode): Promise<Job[]> {
   return z.array(jobSchema).parse(JSON.parse(await said(home, 'plump job ls --json')))
 }
 
@@ -80,6 +85,10 @@ async function groups(lab: Lab): Promise<number[]> {
 export async function why(node: LabNode, id: string): Promise<Why | undefined> {
   const { stdout, exitCode } = await node.exec(`plump why ${id} --json`)
   return exitCode === 0 ? whySchema.parse(JSON.parse(stdout)) : undefined
+}
+
+export async function shown(home: LabNode, id: string): Promise<Job> {
+  return jobSchema.parse(JSON.parse(await said(home, `plump job show ${id} --json`)))
 }
 
 export async function rows(node: LabNode): Promise<NodeRow[]> {
