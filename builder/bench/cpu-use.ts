@@ -6,14 +6,14 @@ export interface CpuUse {
   uptimeSeconds: number
   /** Of all its programs. */
   busySeconds: number
-  /** Of jobs, those that have ended or gone included: a control group counts what its past members used. */
+  /** Of jobs (there are no control groups before the first), those that have ended or gone included: a control group counts what its past members used. */
   jobSeconds: number
 }
 
 const TICKS_PER_SECOND = 100
 
 export async function cpuUse(node: LabNode): Promise<CpuUse> {
-  return parseCpuUse(await said(node, 'cat /proc/uptime; head -n 1 /proc/stat; cat /sys/fs/cgroup/plump/own/cpu.stat /sys/fs/cgroup/plump/guests/cpu.stat'))
+  return parseCpuUse(await said(node, 'cat /proc/uptime; head -n 1 /proc/stat; cat /sys/fs/cgroup/plump/*/cpu.stat 2>/dev/null || true'))
 }
 
 /** Of /proc/uptime, the first line of /proc/stat (proc(5)) and cpu.stat of the control groups of jobs. */
