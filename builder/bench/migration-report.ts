@@ -1,5 +1,12 @@
-import { goalTable, type GoalRow } from './goal-table.ts'
 import type { LoadFigures, MigrationFigures } from './migration-figures.ts'
+
+/** A line of the report; `isReached` is absent where there is no goal. */
+export interface MigrationRow {
+  what: string
+  measured: string
+  goal: string
+  isReached?: boolean
+}
 
 const MB = 1_000_000
 const FREEZE_FACTOR = 1.3
@@ -12,7 +19,7 @@ const RELAY_SHARE = 0.8
 const HALF_OF_BARE_BYTES = 64 * 1024 * 1024
 
 /** The figures beside what we mean to reach. */
-export function migrationRows(figures: MigrationFigures): GoalRow[] {
+export function migrationRows(figures: MigrationFigures): MigrationRow[] {
   const { wireBytesPerSecond, relayBytesPerSecond, mosrunTrueMs, nodeNothingMs } = figures
   const relayGoal = Math.min(RELAY_BYTES_PER_SECOND, RELAY_SHARE * wireBytesPerSecond)
   return [
@@ -24,7 +31,7 @@ export function migrationRows(figures: MigrationFigures): GoalRow[] {
   ]
 }
 
-function loadRows({ load, move, abortMs, bare }: LoadFigures, wireBytesPerSecond: number): GoalRow[] {
+function loadRows({ load, move, abortMs, bare }: LoadFigures, wireBytesPerSecond: number): MigrationRow[] {
   const name = `${load.bytes / 1024 / 1024} MiB${load.dirtyBytesPerSecond > 0 ? `, writes ${load.dirtyBytesPerSecond / MB} MB/s` : ', idle'}`
   const bareFreezeMs = bare.dumpMs + bare.copyMs + bare.restoreMs
   const freezeGoalMs = Math.round(FREEZE_FACTOR * (bare.dirtyDumpMs + bare.restoreMs))
@@ -46,7 +53,13 @@ function loadRows({ load, move, abortMs, bare }: LoadFigures, wireBytesPerSecond
 
 /** The rows as an aligned text table. */
 export function migrationTable(figures: MigrationFigures): string {
-  return goalTable(migrationRows(figures))
+  const rows = migrationRows(figures)
+  const width = (pick: (row: MigrationRow) => string): number => Math.max(...rows.map((row) => pick(row).length))
+  const [whatWidth, measuredWidth, goalWidth] = [width((row) => row.what), width((row) => row.measured), width((row) => row.goal)]
+  return rows.map(({ what, measured, goal, isReached }) => {
+    const verdict = isReached === undefined ? '' : isReached ? 'reached' : 'missed'
+    return `${what.padEnd(whatWidth)}  ${measured.padStart(measuredWidth)}  ${goal.padEnd(goalWidth)}  ${verdict}`.trimEnd()
+  }).join('\n')
 }
 
 function ms(value: number): string {
