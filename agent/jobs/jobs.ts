@@ -1,9 +1,11 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Job, JobChange } from '../../schema/job.ts'
 import type { JobRequest } from '../../schema/job-api.ts'
 import type { JobControlRequest } from '../../schema/job-link.ts'
 import type { NodeId } from '../../schema/node-state.ts'
 import { NodeError } from '../api/node-error.ts'
 import type { AgentContext, Capability } from '../capability.ts'
+import { nowMs } from '../os/clock.ts'
 import { openLink } from './link.ts'
 import type { Peers } from '../peers/peers.ts'
 import { groupsOf, type Caller } from './caller.ts'
@@ -20,6 +22,9 @@ import { CLAIMS_FOLDER, JOBS_SOCKET } from './places.ts'
 const MEASURE_MS = 2_000
 /** Changes of jobs within this time become one change of the state. */
 const STATE_PACE_MS = 100
+/** How long a signal waits for a move to end, and how often it looks. */
+const MOVE_LIMIT_MS = 120_000
+const MOVE_LOOK_MS = 100
 
 /** What other capabilities do with jobs; `holder` has those that run here, `home` the deputies of those whose home is here. */
 export interface Jobs extends Capability {
@@ -188,7 +193,7 @@ function joinClient(job: HomeJob, socket: JobClientRequest['socket']): void {
 /** Does something to a job, on whichever node it runs; guests here can be controlled, too. */
 async function control({ holder, home, peers }: Parts, request: Extract<JobRequest, { request: 'signal' | 'renice' }>, caller: Caller, self: NodeId): Promise<Job> {
   const guest = holder.jobs.find(({ id, record }) => id === request.job && record.job.home !== self)
-  const job = guest?.record.job ?? allowed(home.job(request.job), caller).job
+  const job = guest?.record.job ?? (await landed(allowed(home.job(request.job), caller))).job
   if (caller.uid !== 0 && caller.uid !== job.uid) throw notAllowed(job)
   if (request.request === 'renice' && caller.uid !== 0 && request.niceness < job.niceness) throw new NodeError('NOT_ALLOWED', 'only root may raise the priority of a job', 'give a higher number')
   if (job.outcome !== undefined) throw new NodeError('JOB_ENDED', `job ${job.id} has ended`, `see how with: plump job show ${job.id}`)
@@ -197,6 +202,13 @@ async function control({ holder, home, peers }: Parts, request: Extract<JobReque
     : { do: 'signal', job: job.id, request: { signal: request.signal, to: request.to } }
   if (job.node === self || guest !== undefined) holder.control(order)
   else await peers.call(job.node, 'job-control', order)
+  return job
+}
+
+/** What is said to a job on its way reaches neither the copy that is left nor the one that comes: waits until the move is over, within limits. */
+async function landed(job: HomeJob): Promise<HomeJob> {
+  const endMs = nowMs() + MOVE_LIMIT_MS
+  while (job.job.state === 'migrating' && nowMs() < endMs) await pause(MOVE_LOOK_MS)
   return job
 }
 
