@@ -18,6 +18,10 @@ export type JobClient = Pick<Link, 'send' | 'pass' | 'close'>
 /** Frames that go from the node that holds a job to its user as they are, and back. */
 const TO_CLIENT: readonly number[] = [FRAME.data, FRAME.end, FRAME.ack, FRAME.resume, FRAME.suspend]
 const TO_HOLDER: readonly number[] = [FRAME.data, FRAME.end, FRAME.ack, FRAME.resume, FRAME.gone, FRAME.signal, FRAME.size, FRAME.suspend]
+/** What a job on its way cannot take: neither the copy that is left nor the one that comes would have it. */
+const ORDERS: readonly number[] = [FRAME.gone, FRAME.signal, FRAME.size, FRAME.suspend]
+/** Nobody types as many while a job moves; of more, the first count. */
+const WAITING_ORDERS_LIMIT = 64
 
 /**
  * The deputy: what a job is at its home node, wherever it runs. It joins the node that holds the job to its user, keeps nothing of what passes,
@@ -30,6 +34,7 @@ export class HomeJob {
   #holder: Link | undefined
   #client: JobClient | undefined
   #silentSinceMs: number | undefined = nowMs()
+  readonly #waitingOrders: Frame[] = []
   readonly #waiters = new Set<(outcome: Outcome) => void>()
 
   constructor(record: HomeRecord, folder: string, changed: () => void) {
@@ -53,8 +58,12 @@ export class HomeJob {
 
   /** Changes the record and writes it down. */
   update(change: Partial<Job>): void {
+    const before = this.job.node
     this.record.job = { ...this.record.job, ...change }
     writeAtomically(`${this.folder}/home.json`, JSON.stringify(this.record), 0o600)
+    // The link of a node that has given it away says nothing of it any more.
+    if (this.job.node !== before) this.#lostHolder()
+    this.#sendOrders()
     this.#changed()
   }
 
@@ -64,12 +73,11 @@ export class HomeJob {
     this.#holder = link
     this.#silentSinceMs = undefined
     this.#greet()
+    this.#sendOrders()
   }
 
   detachHolder(link: Link): void {
-    if (this.#holder !== link) return
-    this.#holder = undefined
-    this.#silentSinceMs = nowMs()
+    if (this.#holder === link) this.#lostHolder()
   }
 
   /** The user's end is there (again). It gets the outcome at once when there is one already. */
@@ -90,8 +98,8 @@ export class HomeJob {
 
   /** Nobody is at the other end of its streams any more, nor will be. */
   abandon(): void {
-    for (const stream of [1, 2] as const) this.#holder?.send(FRAME.gone, encodePosition(stream, 0))
-    this.#holder?.send(FRAME.signal, encodeJson({ signal: 'SIGHUP', to: 'all' }))
+    for (const stream of [1, 2] as const) this.#order({ kind: FRAME.gone, body: encodePosition(stream, 0) })
+    this.#order({ kind: FRAME.signal, body: encodeJson({ signal: 'SIGHUP', to: 'all' }) })
   }
 
   /** A frame from the node that holds it. Throws for one that breaks the format. */
@@ -108,7 +116,8 @@ export class HomeJob {
   fromClient(frame: Frame, client: JobClient): void {
     if (client !== this.#client) return
     if (!TO_HOLDER.includes(frame.kind)) throw new RangeError(`the user of a job does not send frames of kind ${frame.kind}`)
-    this.#holder?.pass(frame)
+    if (ORDERS.includes(frame.kind)) this.#order(frame)
+    else this.#holder?.pass(frame)
   }
 
   /** It has ended: puts that on record, once, and tells all who wait. */
@@ -143,6 +152,22 @@ export class HomeJob {
     if (this.#holder === undefined || this.#client === undefined) return
     this.#holder.send(FRAME.hello)
     this.#client.send(FRAME.hello)
+  }
+
+  #lostHolder(): void {
+    this.#holder = undefined
+    this.#silentSinceMs = nowMs()
+  }
+
+  #order(frame: Frame): void {
+    if (this.#waitingOrders.length < WAITING_ORDERS_LIMIT) this.#waitingOrders.push(frame)
+    this.#sendOrders()
+  }
+
+  /** To the node that holds it, unless it is on its way from there. */
+  #sendOrders(): void {
+    if (this.#holder === undefined || this.job.state === 'migrating') return
+    for (const frame of this.#waitingOrders.splice(0)) this.#holder.pass(frame)
   }
 
   #takeFigures(frame: Frame): void {

@@ -73,6 +73,6 @@ function record(home: HomeJob, log: HomeLog): void {
   writeAtomically(`${home.folder}/epochs.json`, JSON.stringify({ attempt, move, nextEpoch }), 0o600)
   if (log.epoch !== home.job.epoch) home.update({ epoch: log.epoch, node: log.holder, migrations: home.job.migrations + 1, state: 'running' })
   else if (log.lost !== undefined) home.settle({ lost: log.lost })
-  else if (move !== undefined && home.job.state === 'running') home.update({ state: 'migrating' })
+  else if (move !== undefined && (home.job.state === 'running' || home.job.state === 'stopped')) home.update({ state: 'migrating' })
   else if (move === undefined && home.job.state === 'migrating') home.update({ state: 'running' })
 }
