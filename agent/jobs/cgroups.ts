@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
-import { totalmem } from 'node:os'
 import type { JobId, Limits } from '../../schema/job.ts'
+import { readProcFigures } from '../api/proc-figures.ts'
 import { readTextIfThere } from '../os/files.ts'
 import { run } from '../os/run.ts'
 
@@ -10,9 +10,9 @@ const CONTROLLERS = '+memory +cpu +pids'
 const CPU_PERIOD_US = 100_000
 /** A fork bomb must leave the node its shells. */
 const PROCESSES_LIMIT = 4_096
-/** What guests together leave to the node itself: 1/8 of its memory, at least 64 MiB. */
-const NODE_SHARE = 1 / 8
-const NODE_SHARE_LEAST_BYTES = 64 * 1024 * 1024
+/** What guests together leave free beside what the node itself uses: 1/16 of its memory, at least 64 MiB. */
+const LEFT_FREE = 1 / 16
+const LEFT_FREE_LEAST_BYTES = 64 * 1024 * 1024
 
 let mounted: Promise<void> | undefined
 
@@ -30,8 +30,15 @@ async function mountCgroups(): Promise<void> {
     writeFileSync(`${MOUNT}/${group}/cgroup.subtree_control`, CONTROLLERS)
   }
   // The kernel ends a guest before the node itself runs out; the node's own jobs are its users' business.
-  const guestsBytes = Math.floor(totalmem() - Math.max(NODE_SHARE_LEAST_BYTES, totalmem() * NODE_SHARE))
-  writeFileSync(`${MOUNT}/plump/guests/memory.max`, String(guestsBytes))
+  const { memoryTotalKiB, memoryUsedKiB } = readProcFigures()
+  const jobsBytes = Number(readFileSync(`${MOUNT}/plump/memory.current`, 'utf8'))
+  writeFileSync(`${MOUNT}/plump/guests/memory.max`, String(guestsLimit({ totalBytes: memoryTotalKiB * 1024, usedBytes: memoryUsedKiB * 1024, jobsBytes })))
+}
+
+/** Bytes that the guests of a node may use together, by what all of it uses now and its jobs of that. */
+export function guestsLimit({ totalBytes, usedBytes, jobsBytes }: { totalBytes: number; usedBytes: number; jobsBytes: number }): number {
+  const nodeBytes = Math.max(0, usedBytes - jobsBytes)
+  return Math.max(0, Math.floor(totalBytes - nodeBytes - Math.max(LEFT_FREE_LEAST_BYTES, totalBytes * LEFT_FREE)))
 }
 
 /** Path of a job's group. */

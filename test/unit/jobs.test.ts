@@ -6,6 +6,7 @@ import { run } from '../../agent/cli/run.ts'
 import { parseVerbArgs, splitAtCommand } from '../../agent/cli/verb-args.ts'
 import { hiddenByApplet } from '../../agent/jobs/applets.ts'
 import { groupsOf, provenCaller } from '../../agent/jobs/caller.ts'
+import { guestsLimit } from '../../agent/jobs/cgroups.ts'
 import { targets } from '../../agent/jobs/control.ts'
 import { boundMounts, mountTable, nodesMounts, ownMounts, sourceOf } from '../../agent/jobs/mounts.ts'
 import { describeOutcome, exitCodeOf, parseOutcome } from '../../agent/jobs/outcome.ts'
@@ -166,6 +167,23 @@ describe('how a job ended', () => {
     expect(parseOutcome(text, kills)).toEqual(outcome)
     expect(exitCodeOf(outcome)).toBe(code)
     expect(describeOutcome(outcome)).toMatch(/^(exit|signal|lost: )/)
+  })
+})
+
+describe('what guests may use together', () => {
+  const MIB = 1024 * 1024
+
+  test('is what the node does not use itself, but for a rest', () => {
+    expect(guestsLimit({ totalBytes: 512 * MIB, usedBytes: 150 * MIB, jobsBytes: 0 })).toBe((512 - 150 - 64) * MIB)
+    expect(guestsLimit({ totalBytes: 16_384 * MIB, usedBytes: 200 * MIB, jobsBytes: 0 })).toBe((16_384 - 200 - 1_024) * MIB)
+  })
+
+  test('stays the same when an agent starts anew beside jobs', () => {
+    expect(guestsLimit({ totalBytes: 512 * MIB, usedBytes: 350 * MIB, jobsBytes: 200 * MIB })).toBe((512 - 150 - 64) * MIB)
+  })
+
+  test('is nothing on a node that is full', () => {
+    expect(guestsLimit({ totalBytes: 256 * MIB, usedBytes: 250 * MIB, jobsBytes: 0 })).toBe(0)
   })
 })
 
