@@ -45,9 +45,9 @@ function common({ pid, folder, parent, sendsPages, terminals, mounts }: DumpOpti
   ]
 }
 
-/** The connection is criu's descriptor 0. */
+/** The connection is criu's descriptor 0. What a page of this round replaces in the rounds before is dropped there, so that they need no more memory than the job. */
 export function pageServerArguments(options: { folder: string; parent?: string }): string[] {
-  return ['page-server', '-D', options.folder, '-o', 'page-server.log', '-v2', '--ps-socket', '0', ...(options.parent === undefined ? [] : ['--prev-images-dir', options.parent])]
+  return ['page-server', '-D', options.folder, '-o', 'page-server.log', '-v2', '--ps-socket', '0', ...(options.parent === undefined ? [] : ['--prev-images-dir', options.parent, '--auto-dedup'])]
 }
 
 /** For job-restore, which adds the root. `mounts` has what the node mounts into the job. */

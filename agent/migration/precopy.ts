@@ -48,7 +48,7 @@ export function decidePreCopy(rounds: readonly Round[], options: PreCopyOptions)
   if (dirtyPages <= FEW_PAGES) return decision('final-dump', 'few-pages')
   if (estimatedFreezeMs <= options.freezeBudgetMs) return decision('final-dump', 'short-enough')
   if (rounds.length >= ROUNDS_LIMIT) return decision('final-dump', 'rounds-limit')
-  if (rounds.length > 2 && last.pages > before.pages * SHRINK_FACTOR) return decision('final-dump', 'no-progress')
+  if (last.pages > before.pages * SHRINK_FACTOR) return decision('final-dump', 'no-progress')
   return decision('another-round', 'too-long')
 }
 

@@ -23,7 +23,7 @@ import type { MoveStream } from './wire.ts'
 
 const PAGES_LIMIT_MS = 30_000
 const RESTORE_POLL_MS = 20
-/** Pages lie in the images and again in the processes until the images are dropped. */
+/** Those of a job with file locks, which is restored twice, lie in the images and again in its processes. */
 const MEMORY_FACTOR = 2
 
 /** A job that comes here. */

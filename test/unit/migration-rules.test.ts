@@ -31,8 +31,9 @@ describe('the stop rule of pre-copy', () => {
     expect(decidePreCopy([round(60_000, 1_000), round(6_000, 900)], { ...OPTIONS, freezeBudgetMs: 400 })).toMatchObject({ go: 'final-dump', why: 'short-enough' })
   })
   test('a job that writes as fast as the wire carries is not copied for ever', () => {
-    const rounds = [round(60_000, 4_000), round(50_000, 4_000), round(50_000, 4_000)]
+    const rounds = [round(60_000, 4_000), round(50_000, 4_000)]
     expect(decidePreCopy(rounds, OPTIONS)).toMatchObject({ go: 'final-dump', why: 'no-progress' })
+    expect(decidePreCopy([round(60_000, 4_000), round(40_000, 2_700), round(35_000, 2_300)], OPTIONS)).toMatchObject({ go: 'final-dump', why: 'no-progress' })
   })
   test('whatever the rounds, it ends after eight', () => {
     fc.assert(fc.property(fc.array(fc.record({ pages: fc.nat(1_000_000), durationMs: fc.integer({ min: 1, max: 60_000 }) }), { minLength: 8, maxLength: 8 }), (shapes) => {
