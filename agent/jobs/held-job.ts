@@ -208,7 +208,7 @@ export class HeldJob {
 
   /** The home says that it is not ours to run any more: ends it and forgets it. */
   disown(): void {
-    this.#log.warn(`job ${this.id} is no longer this node's to run: its processes are ended`)
+    if (!this.#leaving) this.#log.warn(`job ${this.id} is no longer this node's to run: its processes are ended`)
     this.#leaving = true
     this.#end()
   }
