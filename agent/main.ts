@@ -67,7 +67,7 @@ function main(): void {
     const nodes = nodeMask(mask)
     return balance.place({ rssKiB, ...(nodes === undefined ? {} : { mask: nodes }) })
   })
-  const migration = startMigration(context, peers, jobs, balance.arrived)
+  const migration = startMigration(context, peers, jobs, balance)
   balance.connect(jobMover(context, jobs, migration))
   api.serve(migration.answers)
   admin.connect({ moveHome: (job, progress) => migration.orderMove(job, 'home', progress) })

@@ -35,7 +35,7 @@ export const homeAnswerSchema = z.strictObject({ messages: z.array(fromHomeSchem
 export const copyCallSchema = z.strictObject({ job: jobIdSchema, message: fromHomeSchema })
 
 /** The call `migrate-order`: home asks the node that holds a job to move it. */
-export const orderSchema = z.strictObject({ job: jobIdSchema, to: nodeIdSchema })
+export const orderSchema = z.strictObject({ job: jobIdSchema, to: z.union([nodeIdSchema, z.literal('best')]) })
 
 /** The call `migrate-test`: home asks the node that holds a job whether it could be dumped. */
 export const testOrderSchema = z.strictObject({ job: jobIdSchema })

@@ -55,7 +55,7 @@ export function startAdmin(context: AgentContext, peers: Pick<Peers, 'call' | 'a
     },
     async figures(node) {
       if (node === undefined || node === state.get('identity')?.id) return own()
-      return nodeFiguresSchema.parse(await peers.call(node, CHANNEL, {}, ASK_LIMIT_MS))
+      return nodeFiguresSchema.parse(await peers.call(node, CHANNEL, {}, { limitMs: ASK_LIMIT_MS }))
     },
     answers: {
       admin: ({ change }, send) => send(admin.change(change)),

@@ -17,6 +17,8 @@ export interface Balance extends Capability {
   arrived(job: string, from: NodeId, freezeMs: number): void
   /** The best node for a job that is about to start, with a place reserved there; undefined: this one. */
   place: Driver['place']
+  /** Where a job that runs here would cost least (`migrate JOB best`); undefined when no other node is open to it. */
+  bestNode: Driver['bestNode']
   /** CPUs that other programs than jobs used in the last second. */
   otherLoad(): number
   answers: Partial<ApiAnswers>
@@ -35,6 +37,7 @@ export function startBalance(context: AgentContext, peers: Peers, edges: Balance
       if (driver.node !== undefined) tell({ event: 'move', job, from, to: driver.node, freezeMs: Math.max(0, Math.round(freezeMs)) })
     },
     place: (job) => driver.place(job),
+    bestNode: (job) => driver.bestNode(job),
     otherLoad: () => driver.otherLoad,
     answers: answersOf(driver),
     stop() {

@@ -50,6 +50,19 @@ export function marginalCost(scale: CostScale, node: CostedNode, job: Demand): n
     + Math.exp(lnB * usedShare) * (Math.exp(lnB * share(job.rssKiB, node.memoryTotalKiB)) - 1)
 }
 
+/** The node whose cost rises least when the job comes; undefined when there is none. */
+export function cheapest<Node extends CostedNode>(scale: CostScale, nodes: readonly Node[], job: Demand): Node | undefined {
+  let best: Node | undefined
+  let bestCost = Infinity
+  for (const node of nodes) {
+    const cost = marginalCost(scale, node, job)
+    if (cost >= bestCost) continue
+    best = node
+    bestCost = cost
+  }
+  return best
+}
+
 /** What the node's cost falls by when the job goes; the job is in the node's figures. */
 export function savedCost(scale: CostScale, node: CostedNode, job: Demand): number {
   const without: CostedNode = { ...node, load: loadWithout(node, job), memoryFreeKiB: Math.min(node.memoryTotalKiB, node.memoryFreeKiB + job.rssKiB) }

@@ -19,6 +19,7 @@ import type { HeldJob } from './held-jobs.ts'
 import type { JobMover } from './job-mover.ts'
 import { LastKnown } from './last-known.ts'
 import { CHANNEL, Moves } from './moves.ts'
+import { bestNode } from './place.ts'
 import { Sampler } from './sampler.ts'
 import { measureSpeed } from './speed.ts'
 
@@ -103,6 +104,16 @@ export class Driver {
     if (this.#balancer === undefined) return undefined
     const { node, core } = this.#balancer
     return this.#moves.place(core, node, { ...job, cpuClass: this.#cpuClass, now: this.#moment(), clusterSize: this.#members })
+  }
+
+  /** Where a job that runs here would cost least; undefined when no other node is open to it. */
+  bestNode(id: string): NodeId | undefined {
+    if (this.#balancer === undefined) return undefined
+    const now = this.#context.nowMs()
+    const jobs = this.jobs.view(this.#mover.held(), this.#cpuClass, now, Date.now())
+    const job = jobs.find((each) => each.id === id)
+    const input = this.#balancer.core.input(jobs, this.#mover.rules(), this.#members, now)
+    return job && input && bestNode(input, job)?.id
   }
 
   /** Measures the speed of a CPU again and forgets one that was set (`tune`); or sets it, or goes back to what was measured. */

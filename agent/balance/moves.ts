@@ -101,6 +101,6 @@ export class Moves {
 
   /** Undefined when the other does not answer: a reservation that is not heard of ends by itself. */
   #call(target: NodeId, call: BalanceCall): Promise<unknown> {
-    return this.#edges.peers.call(target, CHANNEL, call, CALL_LIMIT_MS).catch(() => undefined)
+    return this.#edges.peers.call(target, CHANNEL, call, { limitMs: CALL_LIMIT_MS }).catch(() => undefined)
   }
 }

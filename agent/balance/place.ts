@@ -1,10 +1,18 @@
 import type { DecisionInput, DecisionJob } from '../../schema/decision.ts'
 import type { SeenLoad } from '../../schema/load.ts'
-import { costScale, loadWith, marginalCost, processSpeed } from './cost.ts'
+import { cheapest, costScale, loadWith, marginalCost, processSpeed } from './cost.ts'
 import { hasRoom, isOpenTo, usableNodes } from './eligibility.ts'
 
 /** Elsewhere must promise this much more speed: starting at home needs no network. */
 const WORTH_STARTING_AWAY = 1.2
+
+/** The other node on which a job costs least, whatever it costs here and wherever it came from (`migrate JOB best`). Undefined when none is open to it. */
+export function bestNode(input: DecisionInput, job: DecisionJob): SeenLoad | undefined {
+  const { cameFrom: _, ...wanted } = job
+  const targets = usableNodes(input)
+  const scale = costScale(input.clusterSize, Math.max(input.own.load, ...targets.map((node) => node.load)))
+  return cheapest(scale, targets.filter((node) => isOpenTo(node, wanted)), wanted)
+}
 
 /**
  * The node on which a job that is about to start costs least (`mosrun -j auto`): moving nothing is the cheapest move. Undefined when

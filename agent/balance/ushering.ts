@@ -1,6 +1,6 @@
 import type { DecisionInput, DecisionJob } from '../../schema/decision.ts'
 import type { SeenLoad } from '../../schema/load.ts'
-import { marginalCost } from './cost.ts'
+import { cheapest } from './cost.ts'
 import type { CostScale } from './cost.ts'
 import { isOpenTo, MEMORY_RESERVE } from './eligibility.ts'
 
@@ -32,21 +32,8 @@ export function chooseUsher(jobs: readonly DecisionJob[], own: DecisionInput['ow
   const enough = bySize.filter((job) => job.rssKiB >= missingKiB)
   const tooSmall = bySize.filter((job) => job.rssKiB < missingKiB).toReversed()
   for (const job of [...enough, ...tooSmall]) {
-    const target = cheapest(targets.filter((node) => isOpenTo(node, job)), job, scale)
+    const target = cheapest(scale, targets.filter((node) => isOpenTo(node, job)), job)
     if (target !== undefined) return { job, target }
   }
   return undefined
-}
-
-function cheapest(targets: readonly SeenLoad[], job: DecisionJob, scale: CostScale): SeenLoad | undefined {
-  let best: SeenLoad | undefined
-  let bestCost = Infinity
-  for (const node of targets) {
-    const cost = marginalCost(scale, node, job)
-    if (cost < bestCost) {
-      best = node
-      bestCost = cost
-    }
-  }
-  return best
 }

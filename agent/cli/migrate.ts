@@ -9,7 +9,7 @@ export const migrate: Verb = {
   usage: 'JOB NODE|home|best [--json]',
   summary: 'move a job to another node while it runs',
   details: 'Copies the memory of JOB to the node while the job goes on, freezes it for the rest, and lets it go on there. Run it on the node where the job runs or on its home. '
-    + '"home" moves it back, "best" picks another node. When it fails, the job goes on where it was.',
+    + '"home" moves it back, "best" takes it where it costs least. When it fails, the job goes on where it was.',
   options: { json: jsonOption },
   wordsLimit: 2,
   async run({ options, words, print, socketPath }) {

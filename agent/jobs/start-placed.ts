@@ -33,7 +33,7 @@ async function startJob({ holder, home, peers }: Parts, spec: JobSpec, options: 
   try {
     if (job.job.node !== job.job.home && !maskAllows(job.job.mask, job.job.node)) throw new NodeError('NODE_NOT_ALLOWED', `node ${job.job.node} is not among those the job may run on`, 'change --mask or --nodes')
     if (job.job.node === job.job.home) await holder.start(job.record)
-    else await peers.call(job.job.node, 'job-start', job.record, START_LIMIT_MS)
+    else await peers.call(job.job.node, 'job-start', job.record, { limitMs: START_LIMIT_MS })
   } catch (error) {
     home.forget(job)
     throw error

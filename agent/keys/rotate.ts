@@ -151,7 +151,7 @@ class Rotation {
     if (old === undefined) return
     try {
       const request: RotationCall = { newest: text(this.#keys.newest), old: text(old), ...this.#view() }
-      const answer = rotationAnswerSchema.parse(await this.#peers.call(member.id, CHANNEL, request, CALL_LIMIT_MS))
+      const answer = rotationAnswerSchema.parse(await this.#peers.call(member.id, CHANNEL, request, { limitMs: CALL_LIMIT_MS }))
       if (answer.state === 'rotating') {
         this.#keys.met({ startMs: answer.ageMs === null ? undefined : this.#context.nowMs() - answer.ageMs, periodMs: answer.periodMs })
         this.#told.set(nameOf(member), this.#keys.clock)

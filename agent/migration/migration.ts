@@ -36,9 +36,17 @@ export interface Migration extends Capability {
   orderMove(id: JobId, to: NodeId | 'home' | 'best', progress?: (text: string) => void): Promise<MigrationReport>
 }
 
-/** Moves jobs between this node and others; `arrived` hears of each that came here, from where and how long it stood still. */
-export function startMigration(context: AgentContext, peers: Peers, jobs: Jobs, arrived: Arrived): Migration {
-  const mover = new Mover(context, peers, jobs, arrived)
+/** What balancing does for moves. */
+export interface MigrationEdges {
+  /** Hears of each job that came here, from where and how long it stood still. */
+  arrived: Arrived
+  /** Where a job that runs here would cost least; undefined when no other node is open to it. */
+  bestNode(id: JobId): NodeId | undefined
+}
+
+/** Moves jobs between this node and others. */
+export function startMigration(context: AgentContext, peers: Peers, jobs: Jobs, edges: MigrationEdges): Migration {
+  const mover = new Mover(context, peers, jobs, edges)
   mover.serve()
   return {
     migrateJob: (id, target, why, progress) => mover.migrate(id, target, why, progress ?? (() => undefined)),
@@ -57,6 +65,7 @@ class Mover {
   readonly #context: AgentContext
   readonly #peers: Peers
   readonly #jobs: Jobs
+  readonly #edges: MigrationEdges
   readonly #logs: HomeLogs
   readonly #line: HomeLine
   readonly #copies = new Copies()
@@ -66,7 +75,8 @@ class Mover {
   #leaving: JobId | undefined
   #endUpkeep = (): void => undefined
 
-  constructor(context: AgentContext, peers: Peers, jobs: Jobs, arrived: Arrived) {
+  constructor(context: AgentContext, peers: Peers, jobs: Jobs, edges: MigrationEdges) {
+    this.#edges = edges
     this.#context = context
     this.#peers = peers
     this.#jobs = jobs
@@ -74,15 +84,15 @@ class Mover {
     this.#line = new HomeLine(context, peers, this.#logs)
     this.#departure = new Departure(this.#copies, this.#line)
     this.#watch = new CantMoveWatch(jobs.holder)
-    this.#arrivals = new Arrivals(jobs.holder, this.#copies, this.#line, arrived)
+    this.#arrivals = new Arrivals(jobs.holder, this.#copies, this.#line, edges.arrived)
   }
 
   serve(): void {
     this.#logs.serve()
     this.#peers.serve('migrate', (stream, from, header) => void this.#arrivals.receive(stream, from, header))
-    this.#peers.answer('migrate-order', orderSchema, async ({ job, to }, from) => {
+    this.#peers.answer('migrate-order', orderSchema, async ({ job, to }, from, progress) => {
       this.#refuseOthers(job, from)
-      return this.migrate(job, to, 'by order of its home', () => undefined)
+      return this.migrate(job, to, 'by order of its home', progress)
     })
     this.#peers.answer('migrate-test', testOrderSchema, async ({ job }, from) => {
       this.#refuseOthers(job, from)
@@ -122,23 +132,23 @@ class Mover {
   async order(id: JobId, to: NodeId | 'home' | 'best', progress: (text: string) => void): Promise<MigrationReport> {
     const held = this.#jobs.holder.jobs.find((job) => job.id === id)
     const { job } = held?.record ?? this.#jobs.home.job(id)
-    const target = to === 'home' ? job.home : to === 'best' ? this.#best(job.node) : to
+    const target = to === 'home' ? job.home : to
     if (held) return this.migrate(id, target, 'by order', progress)
-    return migrationReportSchema.parse(await this.#peers.call(job.node, 'migrate-order', { job: id, to: target }, ORDER_LIMIT_MS))
+    return migrationReportSchema.parse(await this.#peers.call(job.node, 'migrate-order', { job: id, to: target }, { limitMs: ORDER_LIMIT_MS, progress }))
   }
 
   /** Whether a job could be dumped, tried where it runs. Throws NodeError CANTMOVE. */
   async test(id: JobId): Promise<TestMoveReport> {
     const job = this.#jobs.holder.jobs.find((each) => each.id === id)
-    if (!job) return testMoveReportSchema.parse(await this.#peers.call(this.#jobs.home.job(id).job.node, 'migrate-test', { job: id }, ORDER_LIMIT_MS))
+    if (!job) return testMoveReportSchema.parse(await this.#peers.call(this.#jobs.home.job(id).job.node, 'migrate-test', { job: id }, { limitMs: ORDER_LIMIT_MS }))
     return this.#whileLeaving(job, () => testMove(job, this.#line.self))
   }
 
-  /** Any other member that is alive; the balancer knows better. */
-  #best(but: NodeId): NodeId {
-    const [member] = this.#context.state.get('members').filter(({ id, state }) => state === 'alive' && id !== but)
-    if (!member) throw new NodeError('NO_TARGET', 'there is no other node', 'start one: plump nodes')
-    return member.id
+  /** Throws NodeError NO_TARGET. */
+  #best(id: JobId): NodeId {
+    const node = this.#edges.bestNode(id)
+    if (node === undefined) throw new NodeError('NO_TARGET', `no other node that takes guests has room and the processor for job ${id}`, 'see plump nodes --ages; name a node to have it tried')
+    return node
   }
 
   stop(): void {
@@ -147,8 +157,9 @@ class Mover {
     this.#line.end()
   }
 
-  async migrate(id: JobId, to: NodeId, why: string, progress: (text: string) => void): Promise<MigrationReport> {
+  async migrate(id: JobId, wanted: NodeId | 'best', why: string, progress: (text: string) => void): Promise<MigrationReport> {
     const job = this.#jobs.holder.job(id)
+    const to = wanted === 'best' ? this.#best(id) : wanted
     if (to === this.#line.self) throw new NodeError('HERE_ALREADY', `job ${id} is on node ${to} already`, 'name another node')
     if (this.#line.isDead(to)) throw new NodeError('NO_SUCH_NODE', `node ${to} is not among the members that are alive; job ${id} stays where it is`, 'plump nodes lists them')
     return this.#whileLeaving(job, () => this.#move(job, to, why, progress))

@@ -6,7 +6,7 @@ import { PEER_HEADER_LIMIT_BYTES, PEER_PORT, peerHeaderSchema, type PeerHeader }
 import { NodeError } from '../api/node-error.ts'
 import type { AgentContext, Capability } from '../capability.ts'
 import type { MeshState, StateStore } from '../state.ts'
-import { answerCall, askPeer } from './call.ts'
+import { answerCall, askPeer, type CallAnswer, type CallOptions } from './call.ts'
 import { readFirstLine } from './first-line.ts'
 
 const CONNECT_LIMIT_MS = 5_000
@@ -27,9 +27,9 @@ export interface Peers extends Capability {
   /** Connections that open with this channel's name go to `handler` from now on. One handler a channel. */
   serve(channel: string, handler: ChannelHandler): void
   /** Asks one thing of a node that has {@link Peers.answer} for the channel, and gives the result as it came: parse it. Throws NodeError: the other's refusal, or PEER_UNREACHABLE. */
-  call(node: NodeId, channel: string, request: object, limitMs?: number): Promise<unknown>
+  call(node: NodeId, channel: string, request: object, options?: CallOptions): Promise<unknown>
   /** Answers calls: `schema` parses the request, a NodeError thrown by `answer` reaches the caller as it is. */
-  answer<Request>(channel: string, schema: z.ZodType<Request>, answer: (request: Request, from: NodeId) => Promise<unknown>): void
+  answer<Request>(channel: string, schema: z.ZodType<Request>, answer: CallAnswer<Request>): void
 }
 
 export interface PeersOptions {
@@ -102,7 +102,7 @@ export function startPeers(context: AgentContext, options: PeersOptions = {}): P
       return socket
     },
     serve: (channel, handler) => void handlers.set(channel, handler),
-    call: async (node, channel, request, limitMs) => askPeer(await peers.open(node, { channel, request }), node, limitMs),
+    call: async (node, channel, request, options) => askPeer(await peers.open(node, { channel, request }), node, options),
     answer: (channel, schema, answer) => peers.serve(channel, (stream, from, header) => answerCall(stream, from, header, schema, answer, (error) => log.warn(`bug: ${String(error)}`))),
     stop() {
       unwatch()

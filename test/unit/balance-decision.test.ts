@@ -7,7 +7,7 @@ import { decide, netSaving } from '../../agent/balance/decide.ts'
 import { hasRoom } from '../../agent/balance/eligibility.ts'
 import { explain } from '../../agent/balance/explain.ts'
 import { MoveFigures } from '../../agent/balance/move-figures.ts'
-import { placeNewJob } from '../../agent/balance/place.ts'
+import { bestNode, placeNewJob } from '../../agent/balance/place.ts'
 import { RESERVATION_MS, Reservations } from '../../agent/balance/reservations.ts'
 import type { ReservationRequest } from '../../agent/balance/reservations.ts'
 import { decisionInputSchema } from '../../schema/decision.ts'
@@ -210,6 +210,18 @@ describe('a new job', () => {
   test('starts away when there is no room here', () => {
     const view = input([], idle)
     expect(placeNewJob({ ...view, own: { ...view.own, memoryFreeKiB: 10 * 1024 } }, unknown)).toBeDefined()
+  })
+})
+
+describe('the best node for a job that somebody wants away', () => {
+  test('is the one where it costs least, though it gains nothing there, and though it came from there', () => {
+    const guest = job('a', { cameFrom: 2, residentMs: 0 })
+    expect(bestNode(input([guest], [seen(2, { load: 3 }), seen(3, { load: 4 })]), guest)?.id).toBe(2)
+  })
+
+  test('is none that takes no guests, has no room, or is not allowed', () => {
+    const guest = job('a', { mask: { mode: 'never', nodes: [4] } })
+    expect(bestNode(input([guest], [seen(2, { takes: false }), seen(3, { memoryFreeKiB: 60 * 1024 }), seen(4)]), guest)).toBeUndefined()
   })
 })
 

@@ -149,12 +149,12 @@ describe('what members tell each other', () => {
   function node(keys: readonly Uint8Array[]): { keys: KeyRing; told(call: Partial<RotationCall>): Promise<unknown>; type(typed: string): unknown; log(): string } {
     const { context, folder, logFile } = testAgent()
     const ring = new KeyRing({ keys, periodMs: 1_000_000, nowMs: context.nowMs, paths: { keyFile: join(folder, 'cluster.key'), rotationFile: join(folder, 'rotation.json') } })
-    let answer: ((request: never, from: number) => Promise<unknown>) | undefined
+    let answer: ((request: never, from: number, progress: (text: string) => void) => Promise<unknown>) | undefined
     const rotation = startKeyRotation(context, ring, { call: () => Promise.reject(new Error('nobody')), answer: (_channel, _schema, given) => { answer = given } })
     rotation.stop()
     return {
       keys: ring,
-      told: async (call) => answer?.({ newest: text(NEW), old: text(OLD), ageMs: null, periodMs: 1_000_000, ...call } as never, 1),
+      told: async (call) => answer?.({ newest: text(NEW), old: text(OLD), ageMs: null, periodMs: 1_000_000, ...call } as never, 1, () => undefined),
       type: (typed) => rotation.answers['submit-key']({ request: 'submit-key', text: typed }, () => undefined, new AbortController().signal),
       log: () => readFileSync(logFile, 'utf8'),
     }

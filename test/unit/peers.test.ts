@@ -1,6 +1,7 @@
 import { createConnection } from 'node:net'
 import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
 import { text } from 'node:stream/consumers'
 import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
@@ -104,9 +105,25 @@ test('calls are answered, refused with the other side\'s reason, or unanswered w
   expect(await one.call(2, 'twice', { number: 21 })).toEqual({ twice: 42 })
   await expect(one.call(2, 'twice', { number: -1 })).rejects.toMatchObject({ code: 'NEGATIVE', fix: 'give more' })
   await expect(one.call(2, 'twice', { number: 'x' })).rejects.toMatchObject({ code: 'BAD_REQUEST' })
-  await expect(one.call(2, 'twice', { number: 0 }, 50)).rejects.toMatchObject({ code: 'PEER_UNREACHABLE' })
+  await expect(one.call(2, 'twice', { number: 0 }, { limitMs: 50 })).rejects.toMatchObject({ code: 'PEER_UNREACHABLE' })
   await expect(one.call(2, 'nothing-there', {})).rejects.toMatchObject({ code: 'PEER_UNREACHABLE' })
   await expect(one.call(9, 'twice', { number: 1 })).rejects.toMatchObject({ code: 'PEER_UNREACHABLE' })
+})
+
+test('a call that takes a while tells how it goes on, each word within the limit of the last', async () => {
+  const [one, two] = await threeNodes()
+  if (!one || !two) throw new Error('no nodes')
+  two.answer('count', z.object({ to: z.number() }), async ({ to }, _from, progress) => {
+    for (let number = 1; number <= to; number++) {
+      await pause(60)
+      progress(`at ${number}`)
+    }
+    return { counted: to }
+  })
+  const heard: string[] = []
+  expect(await one.call(2, 'count', { to: 3 }, { limitMs: 150, progress: (text) => heard.push(text) })).toEqual({ counted: 3 })
+  expect(heard).toEqual(['at 1', 'at 2', 'at 3'])
+  expect(await one.call(2, 'count', { to: 1 })).toEqual({ counted: 1 })
 })
 
 test('an address that is no member\'s is not listened to', async () => {
