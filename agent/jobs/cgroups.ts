@@ -8,6 +8,11 @@ import { run } from '../os/run.ts'
 const MOUNT = '/sys/fs/cgroup'
 const CONTROLLERS = '+memory +cpu +pids'
 const CPU_PERIOD_US = 100_000
+/**
+ * All jobs together beside each process of the node itself, 100 being as much as one of those: agent, criu and the mesh have little to do, and while
+ * they wait for a CPU, jobs elsewhere wait for them.
+ */
+const JOBS_WEIGHT = 20
 /** A fork bomb must leave the node its shells. */
 const PROCESSES_LIMIT = 4_096
 /** What guests together leave free beside what the node itself uses: 1/16 of its memory, at least 64 MiB. */
@@ -29,6 +34,7 @@ async function mountCgroups(): Promise<void> {
     mkdirSync(`${MOUNT}/${group}`, { recursive: true })
     writeFileSync(`${MOUNT}/${group}/cgroup.subtree_control`, CONTROLLERS)
   }
+  writeFileSync(`${MOUNT}/plump/cpu.weight`, String(JOBS_WEIGHT))
   // The kernel ends a guest before the node itself runs out; the node's own jobs are its users' business.
   const { memoryTotalKiB, memoryUsedKiB } = readProcFigures()
   const jobsBytes = Number(readFileSync(`${MOUNT}/plump/memory.current`, 'utf8'))
