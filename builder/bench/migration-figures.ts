@@ -3,6 +3,7 @@ import { jobSchema } from '../../schema/job.ts'
 import { meshAddress } from '../../schema/mesh-address.ts'
 import { migrationReportSchema, type MigrationReport } from '../../schema/migration.ts'
 import { memberSchema } from '../../schema/node-state.ts'
+import { PlumpError } from '../errors.ts'
 import { startLab, type Lab } from '../lab/lab.ts'
 import type { LabNode } from '../lab/lab-node.ts'
 import { COPY_PORT, measureBareCriu, receive, type BareCriuFigures } from './bare-criu.ts'
@@ -15,15 +16,24 @@ const BOOT_LIMIT_SECONDS = 300
 const MEMORY_MIB = 1_280
 const WIRE_BYTES = 64 * MIB
 const RELAY_BYTES = 32 * MIB
-/** Of moves there and back, and of starts of programs; the median and the least count. */
+/** Of moves there and back the median counts, of starts of programs the least. */
 const MOVES = 3
 const STARTS = 3
+/** A larger one takes minutes for each move, and its moves differ little. */
+const LARGE_BYTES = 128 * MIB
+const LARGE_MOVES = 1
 const TESTMOVE_LIMIT_SECONDS = 120
 
 /** Of `plump testmove --json`, what is shown here. */
 const testMoveSchema = z.object({ freezeMs: z.int() })
 
 const LOADS: readonly Load[] = [8, 64, 256].flatMap((mib) => [0, 20_000_000].map((dirtyBytesPerSecond) => ({ bytes: mib * MIB, dirtyBytesPerSecond })))
+
+/** What could not be measured, and why; the others stand. */
+export interface FailedLoad {
+  load: Load
+  failed: string
+}
 
 export interface LoadFigures {
   load: Load
@@ -36,7 +46,7 @@ export interface LoadFigures {
 
 /** Everything `./plump bench migration` measures, all in one run between the same two machines. */
 export interface MigrationFigures {
-  loads: LoadFigures[]
+  loads: (LoadFigures | FailedLoad)[]
   wireBytesPerSecond: number
   /** From a job on the other node to a program at home. */
   relayBytesPerSecond: number
@@ -58,10 +68,14 @@ export async function measureMigration(iso: string, options: MigrationBenchOptio
     options.report('wire, stdio and the start of programs')
     const wireBytesPerSecond = await measureWire(pair)
     const start = await measureStarts(pair)
-    const loads: LoadFigures[] = []
+    const loads: MigrationFigures['loads'] = []
     for (const load of LOADS) {
       options.report(`a job of ${load.bytes / MIB} MiB${load.dirtyBytesPerSecond > 0 ? ` that writes ${load.dirtyBytesPerSecond / 1e6} MB/s` : ''}`)
-      loads.push(await measureLoad(pair, load))
+      loads.push(await measureLoad(pair, load).catch((error: unknown) => {
+        if (!(error instanceof PlumpError) || options.signal.aborted) throw error
+        options.report(`not measured: ${error.message}`)
+        return { load, failed: error.message }
+      }))
     }
     return { loads, wireBytesPerSecond, ...start }
   } finally {
@@ -115,20 +129,27 @@ async function measureLoad(pair: Pair, load: Load): Promise<LoadFigures> {
   try {
     await said(home, `until plump job show ${job} --json | awk -F '[:,]' '/"memoryBytes"/ { exit $2 < ${load.bytes} }'; do sleep 1; done`)
     const moves: MigrationReport[] = []
-    for (let move = 0; move < MOVES; move++) {
+    const wanted = load.bytes > LARGE_BYTES ? LARGE_MOVES : MOVES
+    for (let move = 0; move < wanted; move++) {
       const { node } = jobSchema.parse(JSON.parse(await said(home, `plump job show ${job} --json`)))
       const [holder, to] = node === homeId ? [home, otherId] : [other, homeId]
       moves.push(migrationReportSchema.parse(JSON.parse(await said(holder, `plump migrate ${job} ${to} --json`))))
     }
-    const move = moves.toSorted((one, another) => one.freezeMs - another.freezeMs)[Math.floor(MOVES / 2)]
+    const move = moves.toSorted((one, another) => one.freezeMs - another.freezeMs)[Math.floor(wanted / 2)]
     if (!move) throw new Error('no move was made')
     const { node } = jobSchema.parse(JSON.parse(await said(home, `plump job show ${job} --json`)))
     const tested = await (node === homeId ? home : other).exec(`plump testmove ${job} --json`, { limitSeconds: TESTMOVE_LIMIT_SECONDS })
     const abort = tested.exitCode === 0 ? { abortMs: testMoveSchema.parse(JSON.parse(tested.stdout)).freezeMs } : {}
-    await said(home, `plump job kill ${job} KILL; plump wait ${job} || true`)
+    await said(home, endLine(job))
     const { freezeMs, totalMs, bytes, rounds } = move
     return { load, move: { freezeMs, totalMs, bytes, rounds }, ...abort, bare: await measureBareCriu(program, load, home, other, meshAddress(otherId)) }
   } finally {
+    await said(home, endLine(job))
     for (const node of [home, other]) await said(node, `rm -f ${program}`)
   }
+}
+
+/** Ends a job, if it has not ended yet. */
+function endLine(job: string): string {
+  return `plump job kill ${job} KILL 2> /dev/null; plump wait ${job} || true`
 }

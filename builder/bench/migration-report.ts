@@ -1,12 +1,5 @@
-import type { LoadFigures, MigrationFigures } from './migration-figures.ts'
-
-/** A line of the report; `isReached` is absent where there is no goal. */
-export interface MigrationRow {
-  what: string
-  measured: string
-  goal: string
-  isReached?: boolean
-}
+import { goalTable, type GoalRow } from './goal-table.ts'
+import type { FailedLoad, LoadFigures, MigrationFigures } from './migration-figures.ts'
 
 const MB = 1_000_000
 const FREEZE_FACTOR = 1.3
@@ -19,7 +12,7 @@ const RELAY_SHARE = 0.8
 const HALF_OF_BARE_BYTES = 64 * 1024 * 1024
 
 /** The figures beside what we mean to reach. */
-export function migrationRows(figures: MigrationFigures): MigrationRow[] {
+export function migrationRows(figures: MigrationFigures): GoalRow[] {
   const { wireBytesPerSecond, relayBytesPerSecond, mosrunTrueMs, nodeNothingMs } = figures
   const relayGoal = Math.min(RELAY_BYTES_PER_SECOND, RELAY_SHARE * wireBytesPerSecond)
   return [
@@ -31,8 +24,11 @@ export function migrationRows(figures: MigrationFigures): MigrationRow[] {
   ]
 }
 
-function loadRows({ load, move, abortMs, bare }: LoadFigures, wireBytesPerSecond: number): MigrationRow[] {
+function loadRows(figures: LoadFigures | FailedLoad, wireBytesPerSecond: number): GoalRow[] {
+  const { load } = figures
   const name = `${load.bytes / 1024 / 1024} MiB${load.dirtyBytesPerSecond > 0 ? `, writes ${load.dirtyBytesPerSecond / MB} MB/s` : ', idle'}`
+  if ('failed' in figures) return [{ what: name, measured: 'failed', goal: 'moves', isReached: false }]
+  const { move, abortMs, bare } = figures
   const bareFreezeMs = bare.dumpMs + bare.copyMs + bare.restoreMs
   const freezeGoalMs = Math.round(FREEZE_FACTOR * (bare.dirtyDumpMs + bare.restoreMs))
   const totalGoalMs = Math.round(TOTAL_FACTOR * move.bytes * 1000 / wireBytesPerSecond)
@@ -53,13 +49,7 @@ function loadRows({ load, move, abortMs, bare }: LoadFigures, wireBytesPerSecond
 
 /** The rows as an aligned text table. */
 export function migrationTable(figures: MigrationFigures): string {
-  const rows = migrationRows(figures)
-  const width = (pick: (row: MigrationRow) => string): number => Math.max(...rows.map((row) => pick(row).length))
-  const [whatWidth, measuredWidth, goalWidth] = [width((row) => row.what), width((row) => row.measured), width((row) => row.goal)]
-  return rows.map(({ what, measured, goal, isReached }) => {
-    const verdict = isReached === undefined ? '' : isReached ? 'reached' : 'missed'
-    return `${what.padEnd(whatWidth)}  ${measured.padStart(measuredWidth)}  ${goal.padEnd(goalWidth)}  ${verdict}`.trimEnd()
-  }).join('\n')
+  return goalTable(migrationRows(figures))
 }
 
 function ms(value: number): string {

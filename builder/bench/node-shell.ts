@@ -1,7 +1,7 @@
 import { PlumpError } from '../errors.ts'
 import type { LabNode } from '../lab/lab-node.ts'
 
-const COMMAND_LIMIT_SECONDS = 240
+const COMMAND_LIMIT_SECONDS = 480
 
 /** What a shell line prints on a node. Throws PlumpError BENCH_FAILED when it fails there. */
 export async function said(node: LabNode, line: string, signal?: AbortSignal): Promise<string> {

@@ -47,3 +47,8 @@ test('figures stand beside what is to be reached, and say whether it is', () => 
   ])
   expect(migrationTable(figures)).toMatch(/mosrun true +900 ms {2}<= 750 ms +missed/)
 })
+
+test('a load that could not be measured is a line of its own, and the goals of the others stand', () => {
+  const rows = migrationRows({ wireBytesPerSecond: 1, relayBytesPerSecond: 1, mosrunTrueMs: 1, nodeNothingMs: 1, loads: [{ load: { bytes: 8 * MIB, dirtyBytesPerSecond: 0 }, failed: 'no room' }] })
+  expect(rows.at(-1)).toEqual({ what: '8 MiB, idle', measured: 'failed', goal: 'moves', isReached: false })
+})

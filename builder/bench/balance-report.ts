@@ -1,0 +1,37 @@
+import { JOBS, LOOPS, type BalanceFigures } from './balance-figures.ts'
+import { goalTable, type GoalRow } from './goal-table.ts'
+
+/** From the start of the last loop; in software emulation, where a move takes seconds. */
+const BALANCE_LIMIT_MS = 90_000
+/** Beside the perfect time, and with what the moves cost on top. */
+const WITHIN = 1.1
+
+/** The time in which all nodes together would do the jobs, if nothing were lost: from what they compute while all are busy. */
+export function perfectMs({ chunksPerSecond, chunksPerJob }: Pick<BalanceFigures, 'chunksPerSecond' | 'chunksPerJob'>): number {
+  return JOBS * chunksPerJob / chunksPerSecond.reduce((sum, each) => sum + each, 0) * 1000
+}
+
+/** The figures beside what we mean to reach. */
+export function balanceRows(figures: BalanceFigures): GoalRow[] {
+  const { balanceMs, balanceMoves, chunksPerSecond, chunksPerJob, withMs, withMoves, moveCpuSeconds, withoutMs } = figures
+  const perfect = perfectMs(figures)
+  const movesMs = moveCpuSeconds * 1000 / chunksPerSecond.length
+  const goalMs = WITHIN * perfect + movesMs
+  return [
+    { what: `${LOOPS} loops on one node: until balanced`, measured: `${seconds(balanceMs)}, ${balanceMoves} moves`, goal: `<= ${seconds(BALANCE_LIMIT_MS)}`, isReached: balanceMs <= BALANCE_LIMIT_MS },
+    { what: 'chunks a second, all nodes at once', measured: chunksPerSecond.map((rate) => rate.toFixed(1)).join(' + '), goal: '' },
+    { what: `${JOBS} jobs of ${chunksPerJob} chunks: perfect`, measured: seconds(perfect), goal: '' },
+    { what: '  CPU of the moves, a node', measured: seconds(movesMs), goal: '' },
+    { what: '  with moves', measured: `${seconds(withMs)}, ${withMoves} moves`, goal: `<= ${seconds(goalMs)} (1.1 x perfect + moves)`, isReached: withMs <= goalMs },
+    { what: '  without', measured: `${seconds(withoutMs)} = ${(withoutMs / withMs).toFixed(2)} x with`, goal: '' },
+  ]
+}
+
+/** The rows as an aligned text table. */
+export function balanceTable(figures: BalanceFigures): string {
+  return goalTable(balanceRows(figures))
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`
+}

@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import type { BalanceFigures } from '../../builder/bench/balance-figures.ts'
+import { balanceRows, balanceTable, perfectMs } from '../../builder/bench/balance-report.ts'
+import { parseCpuUse } from '../../builder/bench/cpu-use.ts'
+
+const FIGURES: BalanceFigures = {
+  balanceMs: 60_000, balanceMoves: 8, chunksPerSecond: [9, 10, 11], chunksPerJob: 125, withMs: 115_000, withMoves: 18, moveCpuSeconds: 24, withoutMs: 205_000,
+}
+
+test('the perfect time is that in which all nodes, at what they compute when all are busy, do all jobs', () => {
+  expect(perfectMs(FIGURES)).toBe(100_000)
+})
+
+test('jobs that move are to be done within 10 % of the perfect time and the share of the moves that each node bears', () => {
+  const reached = (withMs: number): unknown => balanceRows({ ...FIGURES, withMs }).find(({ what }) => what === '  with moves')?.isReached
+  expect(reached(118_000)).toBe(true)
+  expect(reached(118_001)).toBe(false)
+  expect(balanceTable(FIGURES)).toMatch(/with moves +115\.0 s, 18 moves {2}<= 118\.0 s .* reached\n {2}without +205\.0 s = 1\.78 x with$/)
+})
+
+test('what a node uses is told apart from what its jobs use', () => {
+  const text = ['107.21 12.00', 'cpu  1000 200 300 9000 50 10 20 0 0 0', 'usage_usec 4000000', 'user_usec 1', 'usage_usec 2500000', 'user_usec 1'].join('\n')
+  expect(parseCpuUse(text)).toEqual({ uptimeSeconds: 107.21, busySeconds: 15.3, jobSeconds: 6.5 })
+})
