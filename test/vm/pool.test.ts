@@ -1,22 +1,48 @@
 import { expect, test } from 'vitest'
 import type { Lab } from '../../builder/lab/lab.ts'
+import type { LabNode } from '../../builder/lab/lab-node.ts'
 import { poolReportSchema } from '../../schema/pool.ts'
-import { allJobs, counts, endAll, jobs, knowsLoads, LOOK_MS, LOOP, NEWS_LIMIT_SECONDS, rows, shown, startLoops, STEP_LIMIT_SECONDS, TEST_LIMIT_MS, untilCounts } from './support/balance.ts'
+import { allJobs, counts, endAll, jobs, knowsLoads, LOOK_MS, LOOP, NEWS_LIMIT_SECONDS, rows, shown, startLoops, STEP_LIMIT_SECONDS, TEST_LIMIT_MS, untilCounts, why } from './support/balance.ts'
 import { said } from './support/jobs.ts'
 import { until } from './support/until.ts'
 import { withLab } from './support/with-lab.ts'
 
 const LEAVE_LIMIT_SECONDS = 120
+/** What is left free: less than the sixteenth of a node of 512 MB below which it is short of memory, more than it has when it must swap. */
+const FREE_KIB = 28_000
 
-test('a job starts where it is idle; a node that leaves the pool, by word or by its power button, sends guests home; one that dies costs only what ran there', async () => {
+test('a node short of memory sheds a job before it swaps; a job starts where it is idle; a node that leaves the pool, by word or by its power button, sends guests home; one that dies costs only what ran there', async () => {
   await withLab({ nodes: 3, medium: 'kernel' }, async (lab) => {
     const ids = await knowsLoads(lab)
+    await shedsForMemory(lab, ids)
     await startsWhereIdle(lab, ids)
     await leavesPool(lab, ids)
     await goesDownByPowerButton(lab, ids)
     await survivesDeath(lab, ids)
   })
 }, TEST_LIMIT_MS)
+
+/** A job that has a CPU to itself has no reason to go, until its node runs out of memory. */
+async function shedsForMemory(lab: Lab, ids: readonly number[]): Promise<void> {
+  const home = lab.node(1)
+  const id = (await said(home, `mosrun -b awk 'BEGIN { text = sprintf("%20000000s", "x"); while (1) i++ }' < /dev/null`)).trim()
+  await until('it is told to stay where it is', NEWS_LIMIT_SECONDS, async () => {
+    const judgement = (await why(home, id))?.judgement
+    return judgement?.verdict === 'stays' && judgement.why === 'no-gain' && (await shown(home, id)).memoryBytes > 15_000_000
+  }, LOOK_MS)
+  const swappedBefore = await swappedKiB(home)
+  await said(home, `mkdir -p /run/fill && mount -t tmpfs -o size=90% tmpfs /run/fill; dd if=/dev/zero of=/run/fill/all bs=1M count=$(awk '/MemAvailable/ { print int(($2 - ${FREE_KIB}) / 1024) }' /proc/meminfo) 2>/dev/null`)
+  await until('the job has left', STEP_LIMIT_SECONDS, async () => (await shown(home, id)).node !== ids[0], LOOK_MS)
+  expect(await swappedKiB(home)).toBe(swappedBefore)
+  expect(await said(home, `grep 'balance: job ${id} ' /var/log/plump.log`)).toMatch(/because memory is short here/)
+  await said(home, 'umount /run/fill')
+  await endAll(home)
+}
+
+/** What was ever swapped out. */
+async function swappedKiB(node: LabNode): Promise<number> {
+  return Number(await said(node, 'awk \'$1 == "pswpout" { print $2 * 4 }\' /proc/vmstat'))
+}
 
 /** `mosrun -j auto` on a busy node starts on one that is not. */
 async function startsWhereIdle(lab: Lab, ids: readonly number[]): Promise<void> {
