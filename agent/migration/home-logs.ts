@@ -13,12 +13,11 @@ import type { ToCopy, ToHome } from './commit-machine.ts'
 
 /** The epoch logs of all jobs whose home is here: who holds them is in the job's record, what else the protocol needs lies beside it. */
 export class HomeLogs {
-  readonly #home: Home
-  readonly #peers: Peers
-
+  readonly #home: Pick<Home, 'job'>
+  readonly #peers: Pick<Peers, 'answer' | 'call'>
   readonly #isDead: (node: NodeId) => boolean
 
-  constructor(home: Home, peers: Peers, isDead: (node: NodeId) => boolean) {
+  constructor(home: Pick<Home, 'job'>, peers: Pick<Peers, 'answer' | 'call'>, isDead: (node: NodeId) => boolean) {
     this.#home = home
     this.#peers = peers
     this.#isDead = isDead
@@ -59,7 +58,9 @@ function refuseLocked({ id, home, lock, mask }: Job, to: NodeId): void {
 
 function logOf({ job, folder }: HomeJob): HomeLog {
   const kept = JSON.parse(readTextIfThere(`${folder}/epochs.json`) ?? '{}') as Partial<HomeLog>
-  const { attempt, move, nextEpoch } = kept
+  const { attempt, nextEpoch } = kept
+  // With the job ends whatever move of it was under way, or the copy at its target would wait for a word for ever.
+  const move = job.outcome === undefined ? kept.move : undefined
   return {
     epoch: job.epoch, holder: job.node, nextEpoch: nextEpoch ?? job.epoch + 1,
     ...(attempt === undefined ? {} : { attempt }), ...(move === undefined ? {} : { move }),

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { HomeJob } from '../../agent/jobs/home-job.ts'
 import { encodeJson, FRAME, type Link } from '../../agent/jobs/link.ts'
+import { HomeLogs } from '../../agent/migration/home-logs.ts'
 import type { JobSpec } from '../../schema/job.ts'
 import { testJob } from './job-helpers.ts'
 
@@ -56,6 +57,18 @@ test('of more orders than anybody gives, the first are kept', async () => {
     for (let order = 0; order < 1_000; order++) job.fromClient(interrupt, user)
     job.attachHolder(holder)
     expect(holder.kinds.length).toBeLessThan(100)
+  })
+})
+
+test('when the node that a job leaves has died, the copy at the target is told to go', async () => {
+  await withJob((job) => {
+    const logs = new HomeLogs({ job: () => job }, { answer: () => undefined, call: () => Promise.resolve({}) }, () => false)
+    const { id, node } = job.job
+    expect(logs.take(id, node, { type: 'begin', epoch: 1, to: 6, attempt: 77 }).messages).toEqual([{ type: 'granted', epoch: 1, next: 2, attempt: 77 }])
+    expect(job.job.state).toBe('migrating')
+    expect(logs.take(id, 6, { type: 'ask', next: 2 }).messages).toEqual([])
+    job.settle({ lost: `node ${node}, on which it ran, failed` })
+    expect(logs.take(id, 6, { type: 'ask', next: 2 }).messages).toEqual([{ type: 'aborted', next: 2 }])
   })
 })
 
