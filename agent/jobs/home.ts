@@ -105,6 +105,11 @@ export class Home {
     return job
   }
 
+  /** By its whole id; undefined when it was never of this home, or has ended and was forgotten. */
+  find(id: JobId): HomeJob | undefined {
+    return this.#jobs.get(id)
+  }
+
   get jobs(): readonly HomeJob[] {
     return [...this.#jobs.values()]
   }

@@ -13,11 +13,11 @@ import type { ToCopy, ToHome } from './commit-machine.ts'
 
 /** The epoch logs of all jobs whose home is here: who holds them is in the job's record, what else the protocol needs lies beside it. */
 export class HomeLogs {
-  readonly #home: Pick<Home, 'job'>
+  readonly #home: Pick<Home, 'find'>
   readonly #peers: Pick<Peers, 'answer' | 'call'>
   readonly #isDead: (node: NodeId) => boolean
 
-  constructor(home: Pick<Home, 'job'>, peers: Pick<Peers, 'answer' | 'call'>, isDead: (node: NodeId) => boolean) {
+  constructor(home: Pick<Home, 'find'>, peers: Pick<Peers, 'answer' | 'call'>, isDead: (node: NodeId) => boolean) {
     this.#home = home
     this.#peers = peers
     this.#isDead = isDead
@@ -28,12 +28,12 @@ export class HomeLogs {
     this.#peers.answer('migrate-home', homeCallSchema, ({ job, message }, from) => Promise.resolve(this.take(job, from, message)))
   }
 
-  /** One message to home; what it answers goes back, what it tells others is sent to them. Throws NodeError NO_JOB. */
+  /** One message to home; what it answers goes back, what it tells others is sent to them. Throws NodeError CANTMOVE. */
   take(id: JobId, from: NodeId, message: ToHome): z.output<typeof homeAnswerSchema> {
-    const job = this.#home.job(id)
-    if (message.type === 'begin') refuseLocked(job.job, message.to)
-    const { log, effects } = homeStep(this.#withoutDeadTarget(logOf(job)), { type: 'message', from, message })
-    record(job, log)
+    const job = this.#home.find(id)
+    if (job !== undefined && message.type === 'begin') refuseLocked(job.job, message.to)
+    const { log, effects } = homeStep(job === undefined ? FORGOTTEN : this.#withoutDeadTarget(logOf(job)), { type: 'message', from, message })
+    if (job !== undefined) record(job, log)
     const messages: ToCopy[] = []
     for (const effect of effects) {
       if (effect.do !== 'send') continue
@@ -48,6 +48,9 @@ export class HomeLogs {
     return log.move && this.#isDead(log.move.to) ? homeStep(log, { type: 'node-failed', node: log.move.to }).log : log
   }
 }
+
+/** A job that ended and whose user has gone: whoever still has a copy of it hears that it is nobody's. */
+const FORGOTTEN: HomeLog = { epoch: 0, holder: 0, nextEpoch: 1, lost: 'it has ended' }
 
 /** Throws NodeError CANTMOVE when the owner's wishes stand against it. */
 function refuseLocked({ id, home, lock, mask }: Job, to: NodeId): void {

@@ -62,7 +62,7 @@ test('of more orders than anybody gives, the first are kept', async () => {
 
 test('when the node that a job leaves has died, the copy at the target is told to go', async () => {
   await withJob((job) => {
-    const logs = new HomeLogs({ job: () => job }, { answer: () => undefined, call: () => Promise.resolve({}) }, () => false)
+    const logs = new HomeLogs({ find: () => job }, { answer: () => undefined, call: () => Promise.resolve({}) }, () => false)
     const { id, node } = job.job
     expect(logs.take(id, node, { type: 'begin', epoch: 1, to: 6, attempt: 77 }).messages).toEqual([{ type: 'granted', epoch: 1, next: 2, attempt: 77 }])
     expect(job.job.state).toBe('migrating')
@@ -70,6 +70,13 @@ test('when the node that a job leaves has died, the copy at the target is told t
     job.settle({ lost: `node ${node}, on which it ran, failed` })
     expect(logs.take(id, 6, { type: 'ask', next: 2 }).messages).toEqual([{ type: 'aborted', next: 2 }])
   })
+})
+
+test('whoever still has a copy of a job that home has forgotten hears that it is nobody\'s', () => {
+  const logs = new HomeLogs({ find: () => undefined }, { answer: () => undefined, call: () => Promise.resolve({}) }, () => false)
+  expect(logs.take('0005-1', 6, { type: 'ask', next: 2 }).messages).toEqual([{ type: 'aborted', next: 2 }])
+  expect(logs.take('0005-1', 5, { type: 'commit', epoch: 1, next: 2 }).messages).toEqual([{ type: 'stale', epoch: 1 }])
+  expect(logs.take('0005-1', 5, { type: 'hold', epoch: 1 }).messages).toEqual([{ type: 'stale', epoch: 1 }])
 })
 
 const interrupt = { kind: FRAME.signal, body: encodeJson({ signal: 'SIGINT', to: 'group' }) }
