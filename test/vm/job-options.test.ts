@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest'
+import type { LabNode } from '../../builder/lab/lab-node.ts'
+import { jobSchema, type Job } from '../../schema/job.ts'
+import { idOf, knowsJobs, said } from './support/jobs.ts'
+import { until } from './support/until.ts'
+import { withLab } from './support/with-lab.ts'
+
+const TEST_LIMIT_MS = 900_000
+const STEP_LIMIT_SECONDS = 240
+/** Text that does not compress, or swap in memory would hold any amount of it. */
+const GREEDY = 'BEGIN { srand(1); for (;;) for (i = 0; i < 100000; i++) kept[++n] = rand() rand() rand() }'
+
+test('a job goes where its options let it, and nowhere else; Ctrl-C reaches it in the middle of a move; a greedy guest ends before its node does', async () => {
+  await withLab({ nodes: 3, medium: 'kernel' }, async (lab) => {
+    const [home, second, third] = [lab.node(1), lab.node(2), lab.node(3)]
+    await knowsJobs(lab)
+    for (const node of lab.nodes) await said(node, 'mosctl stay')
+    await goesWhereItMay(home, [await idOf(second), await idOf(third)])
+    await interruptedOnItsWay(home, second)
+    await greedyGuest(home, second)
+  })
+}, TEST_LIMIT_MS)
+
+async function goesWhereItMay(home: LabNode, [second, third]: [number, number]): Promise<void> {
+  const locked = /error\[CANTMOVE\]: locked: /
+  expect(await refusalOf(home, 'nomig sleep 1000', second)).toMatch(locked)
+  expect(await refusalOf(home, 'runhome sleep 1000', second)).toMatch(locked)
+  expect(await refusalOf(home, 'mosrun -h sleep 1000', second)).toMatch(locked)
+  expect(await refusalOf(home, `mosrun --nodes ${third} sleep 1000`, second)).toMatch(locked)
+  expect(await refusalOf(home, `mosrun --mask deny:${second} sleep 1000`, second)).toMatch(locked)
+  // The mask of a job holds for what it starts with mosrun, too.
+  expect((await home.exec(`mosrun --mask deny:${second} runon ${second} true`, { limitSeconds: STEP_LIMIT_SECONDS })).stderr).toMatch(/NODE_NOT_ALLOWED/)
+
+  expect(await refusalOf(home, 'nomig -l sleep 1000', second)).toBe('')
+  expect(await refusalOf(home, `mosrun --nodes ${third} sleep 1000`, third)).toBe('')
+  expect(await refusalOf(home, `mosrun --mask deny:${second} sleep 1000`, third)).toBe('')
+}
+
+/** Starts it in the background, has it moved and ends it; what the move was refused with, nothing when it moved. */
+async function refusalOf(home: LabNode, command: string, to: number): Promise<string> {
+  const [program = '', ...rest] = command.split(' ')
+  const id = (await said(home, `${program} -b ${rest.join(' ')} < /dev/null`)).trim()
+  const { stderr, exitCode } = await home.exec(`plump migrate ${id} ${to}`, { limitSeconds: STEP_LIMIT_SECONDS })
+  const { node, state } = jobSchema.parse(JSON.parse(await said(home, `plump job show ${id} --json`)))
+  expect({ moved: node === to, state }).toEqual({ moved: exitCode === 0, state: 'running' })
+  await said(home, `plump job kill ${id} KILL; plump wait ${id} || true`)
+  return exitCode === 0 ? '' : stderr
+}
+
+/** The user's mosrun gets the signal while the job is on its way; the job has it where it arrives. */
+async function interruptedOnItsWay(home: LabNode, to: LabNode): Promise<void> {
+  await said(home, `echo 'trap "cat /mfs/here/etc/hostname; exit 42" INT; while :; do :; done' > /tmp/trap`)
+  await said(home, `(sh -c 'echo $$ > /tmp/mosrun.pid; exec mosrun sh /tmp/trap' > /tmp/interrupted 2>&1; echo "exit $?" >> /tmp/interrupted) < /dev/null > /dev/null 2>&1 & exit 0`)
+  const running = async (): Promise<Job | undefined> => jobSchema.array().parse(JSON.parse(await said(home, 'plump job ls --json'))).find(({ state }) => state === 'running')
+  await until('it runs', STEP_LIMIT_SECONDS, async () => await running() !== undefined)
+  const id = (await running())?.id ?? ''
+  await said(home, `plump migrate ${id} ${await idOf(to)} > /dev/null 2>&1 & exit 0`)
+  await said(home, `until plump job show ${id} --json | grep -q '"migrating"'; do usleep 100000; done; kill -INT $(cat /tmp/mosrun.pid)`)
+  await until('it has ended', STEP_LIMIT_SECONDS, async () => (await said(home, 'cat /tmp/interrupted')).includes('exit '))
+  expect(await said(home, 'cat /tmp/interrupted')).toBe(`${await said(to, 'cat /etc/hostname')}exit 42\n`)
+}
+
+/** The kernel ends the guest, whose home says why, and the node it was on notices nothing. */
+async function greedyGuest(home: LabNode, node: LabNode): Promise<void> {
+  const agents = (): Promise<string> => said(node, 'pgrep -f agent.cjs; pgrep -x serf')
+  const before = await agents()
+  const ended = await home.exec(`runon ${await idOf(node)} awk '${GREEDY}' < /dev/null`, { limitSeconds: STEP_LIMIT_SECONDS })
+  expect(ended.exitCode).not.toBe(0)
+  expect(ended.stderr).toMatch(/memory/)
+  expect(await agents()).toBe(before)
+  expect(await said(node, 'plump status')).toMatch(/ready/)
+}
