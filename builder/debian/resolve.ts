@@ -3,7 +3,7 @@ import { withCompanions } from './chosen-packages.ts'
 import { dependencyNames, parseStanzas } from './control.ts'
 import type { PlumpYaml } from '../../schema/plump-yaml.ts'
 import { firmwarePackages } from './firmware-packages.ts'
-import { BOOT_PACKAGES, BOOT_SERVER_PACKAGES, KERNEL_METAPACKAGE, ROOT_PACKAGES, WIFI_PACKAGES } from './root-packages.ts'
+import { BOOT_PACKAGES, BOOT_SERVER_PACKAGES, KERNEL_METAPACKAGE, ROOT_PACKAGES, ROOT_PACKAGES_ALONE, WIFI_PACKAGES } from './root-packages.ts'
 import type { PackageRecord, PackageUse } from './package-record.ts'
 import type { PrivateApt } from './private-apt.ts'
 
@@ -27,6 +27,8 @@ export async function resolvePackageList(apt: PrivateApt, options: ResolveOption
   const uses = new Map<string, PackageUse>([
     // What is wanted in the root as well goes there: the boot server takes it by name.
     ...[...BOOT_PACKAGES, ...BOOT_SERVER_PACKAGES].map((name) => [name, 'boot'] as const),
+    // Before the user's: who asks for more of one gets all of it.
+    ...ROOT_PACKAGES_ALONE.map(({ name }) => [name, 'root'] as const),
     ...chosenNames.map((name) => [name, 'chosen'] as const),
     ...firmwarePackages(nics).map((name) => [name, 'firmware'] as const),
     [await kernelPackage(apt, KERNEL_METAPACKAGE), 'kernel'],

@@ -16,6 +16,11 @@ export const ROOT_PACKAGES: readonly { name: string; why: string }[] = [
   { name: 'tar', why: 'criu packs tmpfs mounts of a job with it; busybox\'s lacks the options it asks for' },
 ]
 
+/** What is taken for the root alone: of what these depend on, the programs that stay (unpack-filter.ts) need nothing that is not there anyway. */
+export const ROOT_PACKAGES_ALONE: readonly { name: string; why: string }[] = [
+  { name: 'coreutils', why: 'sleep, which sleeps on when its job has moved; busybox\'s ends early' },
+]
+
 /** What nics.set: all adds; other images do not grow by it. */
 export const WIFI_PACKAGES: readonly { name: string; why: string }[] = [
   { name: 'wpasupplicant', why: 'joins the Wi-Fi networks of network.wifi' },

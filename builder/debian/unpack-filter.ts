@@ -24,6 +24,7 @@ const LEFT_OUT: readonly { path: RegExp; why: string }[] = [
 const KEPT_ALONE: Readonly<Record<string, readonly string[]>> = {
   'util-linux': ['usr/bin/setpriv', 'usr/bin/flock'],
   'bsdutils': ['usr/bin/script'],
+  'coreutils': ['usr/bin/sleep'],
   // util-linux insists on them in its own version; only programs that are left out use them.
   'liblastlog2-2': [],
   'libsmartcols1': [],

@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { packageListSchema, type PackageRecord } from '../debian/package-record.ts'
-import { ROOT_PACKAGES, WIFI_PACKAGES } from '../debian/root-packages.ts'
+import { ROOT_PACKAGES, ROOT_PACKAGES_ALONE, WIFI_PACKAGES } from '../debian/root-packages.ts'
 import { kernelDescriptionSchema } from '../../schema/kernel-description.ts'
 import { kernelWarnings } from '../kernel/describe-kernel.ts'
 import { DEBIAN_KERNEL } from '../kernel/kernel-names.ts'
@@ -78,7 +78,7 @@ export async function makePlan(build: Build): Promise<Plan> {
 }
 
 function whyOf(name: string): { why?: string } {
-  const known = [...ROOT_PACKAGES, ...WIFI_PACKAGES].find((wanted) => wanted.name === name)
+  const known = [...ROOT_PACKAGES, ...ROOT_PACKAGES_ALONE, ...WIFI_PACKAGES].find((wanted) => wanted.name === name)
   return known === undefined ? {} : { why: known.why }
 }
 
