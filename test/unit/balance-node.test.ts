@@ -47,7 +47,7 @@ describe('the kernel\'s figures', () => {
       writeFileSync(join(folder, name), text)
     }
     const group = { id: 'a', cgroup: join(folder, 'group') }
-    write('meminfo', 'MemTotal:        1000 kB\nMemFree: 1 kB\nMemAvailable:     600 kB\n')
+    write('meminfo', 'MemTotal:        1000 kB\nMemFree: 400 kB\nMemAvailable:     800 kB\nInactive:         350 kB\nInactive(file):         200 kB\n')
     write('pressure/memory', 'some avg10=0.00 total=0\n')
     write('stat', 'cpu  0 0 0 0 0 0 0\n')
     write('vmstat', 'pswpout 10\n')
