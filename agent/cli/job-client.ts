@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import type { JobRequest, JobResults } from '../../schema/job-api.ts'
 import { NodeError } from '../api/node-error.ts'
@@ -47,5 +47,11 @@ function connectAgent(): Promise<Socket> {
 }
 
 function unreachable(why: string): NodeError {
+  if (isInJob()) return new NodeError('IN_A_JOB', 'a job starts no jobs: what it starts is part of it, moves with it and keeps to its mask', 'start the command without mosrun')
   return new NodeError('AGENT_UNREACHABLE', `the agent does not answer on ${SOCKET} (${why}); it runs the jobs`, 'a node that has an address starts it within seconds; if not, see why with: tail /var/log/plump.log')
+}
+
+/** The first process of a job is job-start's, as busybox's timer (rootfs-overlay/usr/lib/plump/job-start). */
+function isInJob(): boolean {
+  return readFileSync('/proc/1/cmdline', 'utf8').includes('/usr/lib/plump/job-start')
 }

@@ -9,7 +9,7 @@ import type { Verb, VerbInput } from './verb.ts'
 type Options = VerbInput['options']
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, 'K': 1024, 'M': 1024 ** 2, 'G': 1024 ** 3 }
-/** The mask is inherited: what a job starts with mosrun may not run where the job itself may not. */
+/** The cluster mask of all jobs that a shell starts (openMosix HOWTO 8.4). */
 const MASK_VARIABLE = 'PLUMP_MASK'
 
 export const run: Verb = {
@@ -28,7 +28,7 @@ export const run: Verb = {
     'nomig': { type: 'boolean', help: 'keep it on the node where it starts (nomig)' },
     'unlocked': { type: 'boolean', short: 'l', help: 'let it move, whatever the job that starts it may do' },
     'nodes': { type: 'string', help: 'the nodes it may run on besides its home: ID,ID,…' },
-    'mask': { type: 'string', help: 'allow:ID,… or deny:ID,…; what it starts with mosrun inherits it' },
+    'mask': { type: 'string', help: 'allow:ID,… or deny:ID,…, for the job and all that it starts; PLUMP_MASK in the environment does the same' },
     'cpujob': { type: 'boolean', help: 'hint: it computes' },
     'iojob': { type: 'boolean', help: 'hint: it reads and writes' },
     'decay': { type: 'string', help: 'hint: how fast its past counts less: own, none, slow or fast' },

@@ -16,6 +16,7 @@ test('a job goes where its options let it, and nowhere else; Ctrl-C reaches it i
     await knowsJobs(lab)
     for (const node of lab.nodes) await said(node, 'mosctl stay')
     await goesWhereItMay(home, [await idOf(second), await idOf(third)])
+    await sleepsOn(home, await idOf(second))
     await interruptedOnItsWay(home, second)
     await greedyGuest(home, second)
   })
@@ -23,15 +24,15 @@ test('a job goes where its options let it, and nowhere else; Ctrl-C reaches it i
 
 async function goesWhereItMay(home: LabNode, [second, third]: [number, number]): Promise<void> {
   const locked = /error\[CANTMOVE\]: locked: /
-  expect(await refusalOf(home, 'nomig sleep 1000', second)).toMatch(locked)
   expect(await refusalOf(home, 'runhome sleep 1000', second)).toMatch(locked)
   expect(await refusalOf(home, 'mosrun -h sleep 1000', second)).toMatch(locked)
   expect(await refusalOf(home, `mosrun --nodes ${third} sleep 1000`, second)).toMatch(locked)
   expect(await refusalOf(home, `mosrun --mask deny:${second} sleep 1000`, second)).toMatch(locked)
-  // The mask of a job holds for what it starts with mosrun, too.
-  expect((await home.exec(`mosrun --mask deny:${second} runon ${second} true`, { limitSeconds: STEP_LIMIT_SECONDS })).stderr).toMatch(/NODE_NOT_ALLOWED/)
+  expect((await home.exec(`PLUMP_MASK=deny:${second} runon ${second} true`, { limitSeconds: STEP_LIMIT_SECONDS })).stderr).toMatch(/NODE_NOT_ALLOWED/)
+  expect((await home.exec('mosrun mosrun true', { limitSeconds: STEP_LIMIT_SECONDS })).stderr).toMatch(/IN_A_JOB/)
 
-  expect(await refusalOf(home, 'nomig -l sleep 1000', second)).toBe('')
+  // That one is left alone by balancing, and goes when somebody says so.
+  expect(await refusalOf(home, 'nomig sleep 1000', second)).toBe('')
   expect(await refusalOf(home, `mosrun --nodes ${third} sleep 1000`, third)).toBe('')
   expect(await refusalOf(home, `mosrun --mask deny:${second} sleep 1000`, third)).toBe('')
 }
@@ -45,6 +46,14 @@ async function refusalOf(home: LabNode, command: string, to: number): Promise<st
   expect({ moved: node === to, state }).toEqual({ moved: exitCode === 0, state: 'running' })
   await said(home, `plump job kill ${id} KILL; plump wait ${id} || true`)
   return exitCode === 0 ? '' : stderr
+}
+
+/** What sleeps does so for as long as it was told, wherever it is. */
+async function sleepsOn(home: LabNode, to: number): Promise<void> {
+  const id = (await said(home, `mosrun -b sh -c 'read -r from _ < /proc/uptime; sleep 30; read -r to _ < /proc/uptime; echo $((\${to%.*} - \${from%.*}))' < /dev/null`)).trim()
+  await said(home, `plump migrate ${id} ${to}`)
+  await said(home, `plump migrate ${id} home; plump wait ${id}`)
+  expect(Number(await said(home, `plump logs ${id}`))).toBeGreaterThanOrEqual(29)
 }
 
 /** The user's mosrun gets the signal while the job is on its way; the job has it where it arrives. */
