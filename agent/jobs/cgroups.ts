@@ -39,6 +39,8 @@ async function mountCgroups(): Promise<void> {
   const { memoryTotalKiB, memoryUsedKiB } = readProcFigures()
   const jobsBytes = Number(readFileSync(`${MOUNT}/plump/memory.current`, 'utf8'))
   writeFileSync(`${MOUNT}/plump/guests/memory.max`, String(guestsLimit({ totalBytes: memoryTotalKiB * 1024, usedBytes: memoryUsedKiB * 1024, jobsBytes })))
+  // What is swapped lies in the node's own memory (zram), where this limit would not count it.
+  writeFileSync(`${MOUNT}/plump/guests/memory.swap.max`, '0')
 }
 
 /** Bytes that the guests of a node may use together, by what all of it uses now and its jobs of that. */
