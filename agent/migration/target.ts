@@ -1,4 +1,4 @@
-import { createWriteStream, mkdirSync, rmSync } from 'node:fs'
+import { createWriteStream, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { freemem } from 'node:os'
 import { createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -19,7 +19,7 @@ import { mountsHere } from './mounts-here.ts'
 import { PAGES_KEEP_ALIVE_MS } from './pages-connection.ts'
 import { refusal } from './refusal.ts'
 import { openVerdict, startCriu, type Criu, type Verdict } from './verdict.ts'
-import type { MoveStream } from './wire.ts'
+import { SMALL_FILE_BYTES, type MoveStream } from './wire.ts'
 
 const PAGES_LIMIT_MS = 30_000
 const RESTORE_POLL_MS = 20
@@ -60,6 +60,9 @@ export async function receiveJob(arrival: Arrival): Promise<{ verdict: Verdict; 
   let pages: { criu: Promise<Criu>; server: Server } | undefined
   let round = 0
   let frozenSinceMs = nowMs()
+  // Before the job stands still at the source: it costs a program.
+  const verdict = await openVerdict(folder)
+  let stands = false
   const settlePages = async (): Promise<void> => {
     if (!pages) return
     const code = await (await pages.criu).ended
@@ -77,12 +80,16 @@ export async function receiveJob(arrival: Arrival): Promise<{ verdict: Verdict; 
         pages = await receivePages(arrival, round)
         stream.answer({ is: 'listening' })
       } else if (order.do === 'file') await receiveFile(stream, `${folder}/${round}/${order.name}`, order.bytes)
-      else if (order.do === 'restore') return { verdict: await restore(arrival, order, `${folder}/${round}`), frozenSinceMs }
-      else break
+      else if (order.do === 'restore') {
+        await restore(arrival, verdict, order, `${folder}/${round}`)
+        stands = true
+        return { verdict, frozenSinceMs }
+      } else break
     }
     throw new NodeError('MOVE_GIVEN_UP', 'the source gave the move up', 'the job goes on where it was')
   } finally {
     pages?.server.close()
+    if (!stands) verdict.close()
   }
 }
 
@@ -111,19 +118,30 @@ async function receivePages({ source, self, folder }: Arrival, round: number): P
 }
 
 async function receiveFile(stream: MoveStream, path: string, bytes: number): Promise<void> {
+  if (bytes <= SMALL_FILE_BYTES) {
+    const pieces: Buffer[] = []
+    for await (const piece of piecesOf(stream, path, bytes)) pieces.push(piece)
+    return writeFileSync(path, Buffer.concat(pieces), { mode: 0o600 })
+  }
   const file = createWriteStream(path, { mode: 0o600 })
-  for (let left = bytes; left > 0;) {
-    const piece = await stream.nextBytes()
-    if (!piece || piece.length > left) throw new RangeError(`${path} did not arrive whole`)
-    left -= piece.length
+  for await (const piece of piecesOf(stream, path, bytes)) {
     if (!file.write(piece)) await new Promise<void>((resolve) => file.once('drain', () => resolve()))
   }
   await new Promise<void>((resolve) => file.end(() => resolve()))
 }
 
-async function restore(arrival: Arrival, { streams, handedOver }: Extract<SourceOrder, { do: 'restore' }>, folder: string): Promise<Verdict> {
+/** Bytes of a file as they come. Throws RangeError when they are more, or the connection ends before. */
+async function* piecesOf(stream: MoveStream, path: string, bytes: number): AsyncGenerator<Buffer> {
+  for (let left = bytes; left > 0;) {
+    const piece = await stream.nextBytes()
+    if (!piece || piece.length > left) throw new RangeError(`${path} did not arrive whole`)
+    left -= piece.length
+    yield piece
+  }
+}
+
+async function restore(arrival: Arrival, verdict: Verdict, { streams, handedOver }: Extract<SourceOrder, { do: 'restore' }>, folder: string): Promise<void> {
   const { job } = arrival
-  const verdict = await openVerdict(arrival.folder)
   if (hasLocks(folder)) setLocksAside(folder, arrival.folder, job.homeRoot)
   // On a terminal, criu's 0 is the new one; the pipes keep their numbers.
   const mounts = await mountsHere(job, folder, arrival.lives)
@@ -132,8 +150,7 @@ async function restore(arrival: Arrival, { streams, handedOver }: Extract<Source
   const failed = failureOf(job, folder)
   const first = await Promise.race([verdict.reached.then(() => undefined), failed.reason])
   failed.stop()
-  if (first === undefined) return verdict
-  verdict.close()
+  if (first === undefined) return
   throw new NodeError('RESTORE_FAILED', `node ${arrival.self} cannot restore it: ${first}`, 'the job goes on where it was; try another node')
 }
 

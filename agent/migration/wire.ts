@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs'
+import { createReadStream, readFileSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
 import { sourceOrderSchema, targetAnswerSchema, type SourceOrder, type TargetAnswer } from '../../schema/migration.ts'
 import { NodeError } from '../api/node-error.ts'
@@ -7,6 +7,8 @@ import { encodeFrame, frameSplitter, type Frame } from '../peers/frames.ts'
 /** The channel `migrate` between source and target: JSON frames, and raw frames with the bytes of a file behind the order that names it. */
 const KIND = { json: 1, bytes: 2 } as const
 const QUEUE_LIMIT_FRAMES = 64
+/** Most images of a job are files of some hundred bytes, and the job stands still while they travel: they are read and written at one go. */
+export const SMALL_FILE_BYTES = 64 * 1024
 
 /** A framed stream that is read one message at a time. */
 export class MoveStream {
@@ -50,6 +52,7 @@ export class MoveStream {
   /** Sends a file behind its order. */
   async sendFile(path: string, name: string, bytes: number): Promise<void> {
     this.order({ do: 'file', name, bytes })
+    if (bytes <= SMALL_FILE_BYTES) return void (bytes > 0 && this.#stream.write(encodeFrame(KIND.bytes, readFileSync(path))))
     for await (const piece of createReadStream(path)) {
       if (!this.#stream.write(encodeFrame(KIND.bytes, piece as Buffer))) await new Promise((resolve) => this.#stream.once('drain', resolve).once('close', resolve))
     }
