@@ -236,7 +236,7 @@ export class ClusterRun {
   #view(job: SimJob, node: SimNode): DecisionJob {
     return {
       id: job.id, home: (this.nodes[job.home] as SimNode).id, runnable: 1, rssKiB: job.rssKiB, ageMs: (this.nowMs - job.bornMs) * node.clockRate,
-      residentMs: (this.nowMs - job.since) * node.clockRate, ...(job.leftNode < 0 ? {} : { cameFrom: job.leftNode + 1 }), lastFreezeMs: job.lastFreezeMs, locked: false, cpuClass: 1,
+      residentMs: (this.nowMs - job.since) * node.clockRate, cameFrom: job.leftNode < 0 ? undefined : job.leftNode + 1, lastFreezeMs: job.lastFreezeMs, locked: false, cpuClass: 1,
     }
   }
 }

@@ -26,6 +26,13 @@ export function costScale(clusterSize: number, largestLoad: number): CostScale {
   return { lnB: Math.log(Math.min(BASE_AT_MOST, Math.max(BASE_AT_LEAST, clusterSize))), L: power }
 }
 
+/** The scale for one node and those its jobs could go to. */
+export function costScaleAmong({ clusterSize, own }: { clusterSize: number; own: { load: number } }, targets: readonly { load: number }[]): CostScale {
+  let largest = own.load
+  for (const { load } of targets) if (load > largest) largest = load
+  return costScale(clusterSize, largest)
+}
+
 export interface CostedNode {
   load: number
   cpus: number

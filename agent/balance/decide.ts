@@ -1,6 +1,6 @@
 import type { DecisionInput, DecisionJob, Judgement, Move, Weighing } from '../../schema/decision.ts'
 import type { SeenLoad } from '../../schema/load.ts'
-import { costScale, loadWith, loadWithout, marginalCost, processSpeed, savedCost } from './cost.ts'
+import { costScaleAmong, loadWith, loadWithout, marginalCost, processSpeed, savedCost } from './cost.ts'
 import type { CostScale } from './cost.ts'
 import { isOpenTo, usableNodes, whyJobStays, whyNothingMoves } from './eligibility.ts'
 import type { Stay } from './eligibility.ts'
@@ -30,7 +30,7 @@ export function decide(input: DecisionInput): Decision {
   if (nothing !== undefined) return { move: undefined, judgements: input.jobs.map((job) => stays(job, nothing)) }
 
   const targets = usableNodes(input)
-  const scale = costScale(input.clusterSize, largestLoad(input, targets))
+  const scale = costScaleAmong(input, targets)
   const free = input.jobs.map((job) => whyJobStays(input, job))
   const movable = input.jobs.filter((_, index) => free[index] === undefined)
   const usher = isShortOfMemory(input.own) ? chooseUsher(movable, input.own, targets, scale) : undefined
@@ -52,9 +52,7 @@ function judge(input: DecisionInput, scale: CostScale, targets: readonly SeenLoa
   let best: SeenLoad | undefined
   let bestCost = Infinity
   let open = 0
-  for (let step = 0; step < targets.length; step++) {
-    // Equal nodes are tried in another order each time, or all would run to the same one.
-    const node = targets[(step + input.seed) % targets.length] as SeenLoad
+  for (const node of targets) {
     if (!isOpenTo(node, job)) continue
     open++
     if (!crowded && processSpeed(node, loadWith(node, job)) < speedHere * FASTER_AT_LEAST) continue
@@ -110,12 +108,6 @@ function onlyBest(judgements: Judgement[]): Decision {
 function outranks(a: Move, b: Move): boolean {
   if (a.cause !== b.cause) return a.cause === 'memory'
   return netSaving(a.weighing) > netSaving(b.weighing)
-}
-
-function largestLoad({ own }: DecisionInput, targets: readonly SeenLoad[]): number {
-  let largest = own.load
-  for (const node of targets) if (node.load > largest) largest = node.load
-  return largest
 }
 
 function stays(job: DecisionJob, { why, detail }: Stay): Extract<Judgement, { verdict: 'stays' }> {

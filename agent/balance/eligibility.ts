@@ -48,9 +48,15 @@ export function isOpenTo(node: SeenLoad, job: DecisionJob): boolean {
   return isAllowed(node, job) && hasRoom(node, job.rssKiB)
 }
 
-/** Nodes that take guests, have told of themselves lately and did not just refuse. */
-export function usableNodes({ nodes, node: self, refused }: DecisionInput): SeenLoad[] {
-  return nodes.filter((node) => node.id !== self && node.takes && node.ageMs <= FRESH_LIMIT_MS && !refused.includes(node.id))
+/** Nodes that take guests, have told of themselves lately and did not just refuse; in another order each time, or all would run to the same one of equals. */
+export function usableNodes({ nodes, node: self, refused, seed }: DecisionInput): SeenLoad[] {
+  const usable: SeenLoad[] = []
+  const first = seed % nodes.length
+  for (let step = 0, index = first; step < nodes.length; step++, index = index + 1 === nodes.length ? 0 : index + 1) {
+    const node = nodes[index] as SeenLoad
+    if (node.id !== self && node.takes && node.ageMs <= FRESH_LIMIT_MS && !refused.includes(node.id)) usable.push(node)
+  }
+  return usable
 }
 
 function isAllowed(node: SeenLoad, job: DecisionJob): boolean {

@@ -1,3 +1,4 @@
+import { withAge } from '../../schema/load.ts'
 import type { LoadEntry, SeenLoad } from '../../schema/load.ts'
 import type { NodeId } from '../../schema/node-state.ts'
 
@@ -40,16 +41,20 @@ export class GossipTable {
 
   /** The message to send: `own` with age 0, then the freshest others. */
   message(own: LoadEntry, nowMs: number): GossipMessage {
-    const { count, ids, bornMs, entries } = this.#rows
-    const message = { ids: [own.id], agesMs: [0], entries: [own] }
-    for (let row = 0; row < count && row < SENT_ENTRIES; row++) {
-      const age = nowMs - (bornMs[row] as number)
-      if (age > AGE_LIMIT_MS) break
-      message.ids.push(ids[row] as NodeId)
-      message.agesMs.push(age < 0 ? 0 : age)
-      message.entries.push(entries[row] as LoadEntry)
+    const rows = this.#rows
+    const others = Math.min(SENT_ENTRIES, freshCount(rows, nowMs, AGE_LIMIT_MS))
+    const ids = new Array<NodeId>(others + 1)
+    const agesMs = new Array<number>(others + 1)
+    const entries = new Array<LoadEntry>(others + 1)
+    ids[0] = own.id
+    agesMs[0] = 0
+    entries[0] = own
+    for (let row = 0; row < others; row++) {
+      ids[row + 1] = rows.ids[row] as NodeId
+      agesMs[row + 1] = ageOf(rows, row, nowMs)
+      entries[row + 1] = rows.entries[row] as LoadEntry
     }
-    return message
+    return { ids, agesMs, entries }
   }
 
   /** Takes a message in: of each node the fresher figure stays, of all the freshest {@link KEPT_ENTRIES}. Its ages need no order. */
@@ -83,13 +88,9 @@ export class GossipTable {
 
   /** What is known at this moment, freshest first, no older than `limitMs`. */
   seen(nowMs: number, limitMs = AGE_LIMIT_MS): SeenLoad[] {
-    const { count, bornMs, entries } = this.#rows
-    const seen: SeenLoad[] = []
-    for (let row = 0; row < count; row++) {
-      const ageMs = Math.max(0, nowMs - (bornMs[row] as number))
-      if (ageMs > limitMs) break
-      seen.push({ ...(entries[row] as LoadEntry), ageMs })
-    }
+    const rows = this.#rows
+    const seen = new Array<SeenLoad>(freshCount(rows, nowMs, limitMs))
+    for (let row = 0; row < seen.length; row++) seen[row] = withAge(rows.entries[row] as LoadEntry, ageOf(rows, row, nowMs))
     return seen
   }
 
@@ -112,6 +113,17 @@ export class GossipTable {
     }
     this.#rows.count = kept
   }
+}
+
+/** How many rows are no older than `limitMs`; the freshest come first. */
+function freshCount({ count, bornMs }: Rows, nowMs: number, limitMs: number): number {
+  let fresh = count
+  while (fresh > 0 && nowMs - (bornMs[fresh - 1] as number) > limitMs) fresh--
+  return fresh
+}
+
+function ageOf({ bornMs }: Rows, row: number, nowMs: number): number {
+  return Math.max(0, nowMs - (bornMs[row] as number))
 }
 
 /** Whether the freshest come first, as our own senders put them. */

@@ -1,6 +1,6 @@
 import type { DecisionInput, DecisionJob } from '../../schema/decision.ts'
 import type { SeenLoad } from '../../schema/load.ts'
-import { cheapest, costScale, loadWith, marginalCost, processSpeed } from './cost.ts'
+import { cheapest, costScaleAmong, loadWith, marginalCost, processSpeed } from './cost.ts'
 import { hasRoom, isOpenTo, usableNodes } from './eligibility.ts'
 
 /** Elsewhere must promise this much more speed: starting at home needs no network. */
@@ -10,7 +10,7 @@ const WORTH_STARTING_AWAY = 1.2
 export function bestNode(input: DecisionInput, job: DecisionJob): SeenLoad | undefined {
   const { cameFrom: _, ...wanted } = job
   const targets = usableNodes(input)
-  const scale = costScale(input.clusterSize, Math.max(input.own.load, ...targets.map((node) => node.load)))
+  const scale = costScaleAmong(input, targets)
   return cheapest(scale, targets.filter((node) => isOpenTo(node, wanted)), wanted)
 }
 
@@ -22,14 +22,13 @@ export function placeNewJob(input: DecisionInput, job: Pick<DecisionJob, 'rssKiB
   if (input.rules.quiet || input.rules.stay || input.rules.lstay) return undefined
   const demand: DecisionJob = { ...job, id: '', home: input.node, runnable: 1, ageMs: 0, residentMs: 0, lastFreezeMs: 0, locked: false }
   const targets = usableNodes(input)
-  const scale = costScale(input.clusterSize, Math.max(input.own.load, ...targets.map((node) => node.load)))
+  const scale = costScaleAmong(input, targets)
   const fitsHere = hasRoom(input.own, job.rssKiB)
   const speedHere = processSpeed(input.own, loadWith(input.own, demand))
   let best: SeenLoad | undefined
   let bestCost = fitsHere ? marginalCost(scale, input.own, demand) / WORTH_STARTING_AWAY : Infinity
-  for (let step = 0; step < targets.length; step++) {
-    const node = targets[(step + input.seed) % targets.length]
-    if (node === undefined || !isOpenTo(node, demand)) continue
+  for (const node of targets) {
+    if (!isOpenTo(node, demand)) continue
     if (fitsHere && processSpeed(node, loadWith(node, demand)) < speedHere * WORTH_STARTING_AWAY) continue
     const cost = marginalCost(scale, node, demand)
     if (cost >= bestCost) continue

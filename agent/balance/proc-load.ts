@@ -20,11 +20,15 @@ export interface Memory {
   availableKiB: number
 }
 
+/**
+ * MemAvailable counts files in use, too. The programs of the node itself are such files, and the kernel rather swaps than drops those: measured on
+ * a node of 512 MB, it began to swap with 89 MiB of MemAvailable left, 91 MiB being files in use.
+ */
+const SYSTEM_FILES_KIB = 96 * 1024
+
 export function parseMemory(meminfo: string): Memory {
   const kiB = (name: string): number => Number(new RegExp(String.raw`^${RegExp.escape(name)}: +(\d+) kB$`, 'm').exec(meminfo)?.[1] ?? 0)
-  // MemAvailable counts files in use, too. Programs that run are such files, and the kernel rather swaps than drops those: measured on a node of
-  // 512 MB, it began to swap with 94 MB of MemAvailable left, when no file was left that had not been used for a while.
-  return { totalKiB: kiB('MemTotal'), availableKiB: Math.min(kiB('MemAvailable'), kiB('MemFree') + kiB('Inactive(file)')) }
+  return { totalKiB: kiB('MemTotal'), availableKiB: Math.max(0, kiB('MemAvailable') - SYSTEM_FILES_KIB) }
 }
 
 const PAGE_KIB = 4

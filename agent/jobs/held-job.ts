@@ -13,7 +13,7 @@ import { decodeData, decodePosition, encodeJson, FRAME, type Link } from './link
 import { parseOutcome } from './outcome.ts'
 import { boundMounts, mountTable, type BoundMount, type JobPlace } from './mounts.ts'
 import { jobFolder } from './places.ts'
-import { initAndMain, processesOfJob } from './processes.ts'
+import { hasItsRoot, initAndMain, processesOfJob } from './processes.ts'
 import { busyboxApplets, hiddenByApplet } from './applets.ts'
 import { mountsFile, startCommand } from './start-command.ts'
 import { JobStdio, type StdioState } from './stdio.ts'
@@ -199,6 +199,11 @@ export class HeldJob {
   setLeaving(leaving: boolean): void {
     this.#leaving = leaving
     if (!leaving) this.#tellOutcome()
+  }
+
+  /** Its root is made, so that what it has of its own can be told from what it has of the node. */
+  get hasItsRoot(): boolean {
+    return hasItsRoot(processesOfJob(this.cgroup))
   }
 
   /** It runs here and is not about to arrive, to leave or to be over. */

@@ -43,6 +43,15 @@ export function initAndMain(processes: readonly JobProcess[]): { init: JobProces
   return { init, main: children.toSorted((a, b) => a.innerPid - b.innerPid)[0] }
 }
 
+/** What job-start turns into when the job's root stands. */
+const INIT_NAME = 'busybox'
+
+/** Whether the job stands on its own mounts: job-start makes them out of the node's, which would look like some that the job made. */
+export function hasItsRoot(processes: readonly JobProcess[]): boolean {
+  const { init } = initAndMain(processes)
+  return init !== undefined && readTextIfThere(`/proc/${init.pid}/comm`)?.trim() === INIT_NAME
+}
+
 /** A job is stopped when its command is. */
 export function isStopped(processes: readonly JobProcess[]): boolean {
   return initAndMain(processes).main?.state === 'T'

@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { JobId } from '../../schema/job.ts'
 import { meshAddress } from '../../schema/mesh-address.ts'
 import { copyCallSchema, migrationReportSchema, orderSchema, testMoveReportSchema, testOrderSchema, type MigrationReport, type TestMoveReport } from '../../schema/migration.ts'
@@ -27,6 +28,8 @@ import { MoveStream } from './wire.ts'
 
 const ORDER_LIMIT_MS = 600_000
 const TIDY_MS = 10_000
+const MADE_LIMIT_MS = 10_000
+const MADE_POLL_MS = 20
 
 export interface Migration extends Capability {
   answers: Partial<ApiAnswers>
@@ -170,6 +173,7 @@ class Mover {
     if (this.#leaving !== undefined) throw new NodeError('BUSY', `job ${this.#leaving} is leaving this node; one moves at a time`, 'try again in a moment')
     this.#leaving = job.id
     try {
+      await untilMade(job)
       const reason = this.#watch.check(job)
       if (reason) throw refusal(reason)
       return await act()
@@ -226,4 +230,9 @@ class Mover {
       if (this.#line.isDead(to)) stream.destroy()
     })
   }
+}
+
+/** A move may be ordered while the job's root is still being made. */
+async function untilMade(job: HeldJob): Promise<void> {
+  for (let waitedMs = 0; waitedMs < MADE_LIMIT_MS && job.isSettled && !job.hasItsRoot; waitedMs += MADE_POLL_MS) await pause(MADE_POLL_MS)
 }

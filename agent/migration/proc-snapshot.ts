@@ -14,10 +14,10 @@ const PROCESSES_LIMIT = 512
 const FILES_LIMIT = 4_096
 const NAMESPACES = ['ipc', 'mnt', 'net', 'pid', 'user', 'uts'] as const
 
-/** What /proc tells of a job that runs here; undefined when it has just ended. Costs a few system calls for each open file. */
+/** What /proc tells of a job that runs here; undefined when it has just ended, or is only being made. Costs a few system calls for each open file. */
 export function snapshotJob(job: HeldJob): JobView | undefined {
   const init = job.initPid()
-  if (init === undefined) return undefined
+  if (init === undefined || !job.hasItsRoot) return undefined
   const pids = processesIn(job.cgroup).filter(isInside).slice(0, PROCESSES_LIMIT)
   const processes = pids.map(viewProcess)
   const ownPipes = pipesOfKeeper(job, init)

@@ -47,7 +47,7 @@ describe('the kernel\'s figures', () => {
       writeFileSync(join(folder, name), text)
     }
     const group = { id: 'a', cgroup: join(folder, 'group') }
-    write('meminfo', 'MemTotal:        1000 kB\nMemFree: 400 kB\nMemAvailable:     800 kB\nInactive:         350 kB\nInactive(file):         200 kB\n')
+    write('meminfo', 'MemTotal:        500000 kB\nMemFree: 100000 kB\nMemAvailable:     400000 kB\n')
     write('pressure/memory', 'some avg10=0.00 total=0\n')
     write('stat', 'cpu  0 0 0 0 0 0 0\n')
     write('vmstat', 'pswpout 10\n')
@@ -64,7 +64,7 @@ describe('the kernel\'s figures', () => {
     write('group/cpu.stat', 'usage_usec 400000\n')
     const figures = sampler.look([group], 2_000)
     expect(figures.jobs.get('a')).toEqual({ runnable: 1, cpusUsed: 0.2, rssKiB: 4 })
-    expect(figures).toMatchObject({ utilisation: 50, memoryTotalKiB: 1_000, memoryFreeKiB: 600, swapOutKiBps: 50, memoryStallShare: 0.5 })
+    expect(figures).toMatchObject({ utilisation: 50, memoryTotalKiB: 500_000, memoryFreeKiB: 400_000 - 96 * 1024, swapOutKiBps: 50, memoryStallShare: 0.5 })
     expect(figures.runnable).toBeCloseTo(1 + 0.5 * figures.cpus - 0.2)
   })
 
