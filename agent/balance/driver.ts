@@ -152,7 +152,7 @@ export class Driver {
     core.table.keepOnly((id) => members.has(id))
     this.#known.keepOnly((id) => members.has(id))
     const message = core.message(now)
-    if (message !== undefined && !rules.quiet) this.#gossip?.tell(node, message, Math.random)
+    if (message !== undefined && !rules.quiet) this.#gossip?.tell(message, Math.random)
     state.set('loads', this.#loads())
     this.#members = Math.max(1, members.size)
     this.#decide(core, held, rules, this.#members, now)

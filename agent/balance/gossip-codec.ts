@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { loadEntrySchema } from '../../schema/load.ts'
 import type { LoadEntry } from '../../schema/load.ts'
 import type { NodeId } from '../../schema/node-state.ts'
-import { SENT_ENTRIES } from './gossip-table.ts'
+import { AGE_LIMIT_MS, freshCount, newsOf, SENT_ENTRIES } from './gossip-table.ts'
 import type { GossipMessage } from './gossip-table.ts'
 
 /**
@@ -21,16 +21,17 @@ const TAKES = 2
 
 const messageSchema = z.array(loadEntrySchema).min(1).max(COUNT_LIMIT)
 
-/** The datagram of `message`, of which the first entry is the sender's own. */
-export function encodeGossip(sender: NodeId, { entries, agesMs }: GossipMessage): Buffer {
-  const count = Math.min(entries.length, COUNT_LIMIT)
-  const bytes = Buffer.alloc(HEADER_BYTES + count * ENTRY_BYTES)
+/** The datagram of a message: the sender's own figure comes first. */
+export function encodeGossip({ own, sentMs, news }: GossipMessage): Buffer {
+  const others = Math.min(SENT_ENTRIES, freshCount(news, sentMs, AGE_LIMIT_MS))
+  const bytes = Buffer.alloc(HEADER_BYTES + (1 + others) * ENTRY_BYTES)
   bytes.writeUInt16BE(MAGIC, 0)
   bytes.writeUInt8(VERSION, 2)
-  bytes.writeUInt8(count, 3)
-  bytes.writeUInt16BE(sender, 4)
-  for (const [index, entry] of entries.slice(0, count).entries()) {
-    writeEntry(bytes, HEADER_BYTES + index * ENTRY_BYTES, entry, agesMs[index] ?? 0)
+  bytes.writeUInt8(1 + others, 3)
+  bytes.writeUInt16BE(own.id, 4)
+  writeEntry(bytes, HEADER_BYTES, own, 0)
+  for (const [index, entry] of news.entries.slice(0, others).entries()) {
+    writeEntry(bytes, HEADER_BYTES + (1 + index) * ENTRY_BYTES, entry, Math.max(0, sentMs - (news.bornMs[index] ?? 0)))
   }
   return bytes
 }
@@ -50,7 +51,7 @@ function writeEntry(bytes: Buffer, at: number, entry: LoadEntry, ageMs: number):
   // 2 bytes are kept for what a later version adds.
 }
 
-/** Takes a datagram apart; undefined when it is not one of ours or says what cannot be. Never throws. */
+/** Takes a datagram apart; undefined when it is not one of ours or says what cannot be. The message goes by a clock that showed 0 when it was sent. Never throws. */
 export function decodeGossip(bytes: Buffer): { sender: NodeId; message: GossipMessage } | undefined {
   if (bytes.length < HEADER_BYTES || bytes.readUInt16BE(0) !== MAGIC || bytes.readUInt8(2) !== VERSION) return undefined
   const count = bytes.readUInt8(3)
@@ -58,8 +59,11 @@ export function decodeGossip(bytes: Buffer): { sender: NodeId; message: GossipMe
   const starts = Array.from({ length: count }, (_, index) => HEADER_BYTES + index * ENTRY_BYTES)
   const entries = messageSchema.safeParse(starts.map((at) => readEntry(bytes, at)))
   const sender = bytes.readUInt16BE(4)
-  if (!entries.success || entries.data[0]?.id !== sender) return undefined
-  return { sender, message: { ids: entries.data.map((entry) => entry.id), agesMs: starts.map((at) => bytes.readUInt16BE(at + 2)), entries: entries.data } }
+  if (!entries.success) return undefined
+  const [own, ...others] = entries.data
+  if (own?.id !== sender) return undefined
+  const news = newsOf(others.map((entry, index) => ({ entry, bornMs: -bytes.readUInt16BE((starts[index + 1] ?? 0) + 2) })))
+  return { sender, message: { own, sentMs: 0, news } }
 }
 
 function readEntry(bytes: Buffer, at: number): LoadEntry {

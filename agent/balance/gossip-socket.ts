@@ -28,12 +28,12 @@ export class GossipSocket {
   }
 
   /** Sends to one member at random; not at all while there is none. Called once a second. */
-  tell(self: NodeId, message: GossipMessage, random: () => number): void {
+  tell(message: GossipMessage, random: () => number): void {
     this.#heard = 0
     const mesh = this.#context.state.get('mesh')
     if (mesh.state === 'down' || this.#open === undefined) return
     const peer = mesh.peers[Math.floor(random() * mesh.peers.length)]
-    if (peer !== undefined) this.#open.socket.send(encodeGossip(self, message), GOSSIP_PORT, peer.address, () => undefined)
+    if (peer !== undefined) this.#open.socket.send(encodeGossip(message), GOSSIP_PORT, peer.address, () => undefined)
   }
 
   stop(): void {

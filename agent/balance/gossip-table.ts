@@ -9,21 +9,25 @@ export const KEPT_ENTRIES = 32
 /** An entry older than this is forgotten and never sent. */
 export const AGE_LIMIT_MS = 20_000
 
-/** What travels: entries with their ages at the moment of sending. Ages and not times, so that no clocks need to agree. */
-export interface GossipMessage {
-  /** Of which node each entry is: merging drops most of what it hears, and so need not look into it. */
-  ids: readonly NodeId[]
-  agesMs: readonly number[]
-  entries: readonly LoadEntry[]
+/**
+ * Figures of other nodes, freshest first, in columns: merging drops most of what it hears, and so need not look into it. `bornMs`: when each was
+ * taken, by the clock of the node that has them. Never changed once made, because messages share them.
+ */
+export interface News {
+  readonly ids: readonly NodeId[]
+  readonly bornMs: readonly number[]
+  readonly entries: readonly LoadEntry[]
 }
 
-/** Entries, freshest first, in columns. `bornMs`: when the figure was taken, by this node's clock. */
-interface Rows {
-  count: number
-  ids: NodeId[]
-  bornMs: number[]
-  entries: LoadEntry[]
+/** The sender's own figure, taken as it is sent, and its freshest of others. Only ages cross the wire, so that no clocks need to agree. */
+export interface GossipMessage {
+  own: LoadEntry
+  /** By the clock that `news` goes by. */
+  sentMs: number
+  news: News
 }
+
+const NO_NEWS: News = { ids: [], bornMs: [], entries: [] }
 
 /**
  * The freshest load figures this node has, freshest first: what MOSIX calls the load vector. Every second a node sends its own
@@ -31,112 +35,92 @@ interface Rows {
  */
 export class GossipTable {
   readonly #self: NodeId
-  #rows: Rows = { count: 0, ids: [], bornMs: [], entries: [] }
-  /** Where the next merge writes to; the two change places. */
-  #spare: Rows = { count: 0, ids: [], bornMs: [], entries: [] }
+  #news = NO_NEWS
 
   constructor(self: NodeId) {
     this.#self = self
   }
 
-  /** The message to send: `own` with age 0, then the freshest others. */
+  /** The message to send now. */
   message(own: LoadEntry, nowMs: number): GossipMessage {
-    const rows = this.#rows
-    const others = Math.min(SENT_ENTRIES, freshCount(rows, nowMs, AGE_LIMIT_MS))
-    const ids = new Array<NodeId>(others + 1)
-    const agesMs = new Array<number>(others + 1)
-    const entries = new Array<LoadEntry>(others + 1)
-    ids[0] = own.id
-    agesMs[0] = 0
-    entries[0] = own
-    for (let row = 0; row < others; row++) {
-      ids[row + 1] = rows.ids[row] as NodeId
-      agesMs[row + 1] = ageOf(rows, row, nowMs)
-      entries[row + 1] = rows.entries[row] as LoadEntry
-    }
-    return { ids, agesMs, entries }
+    return { own, sentMs: nowMs, news: this.#news }
   }
 
-  /** Takes a message in: of each node the fresher figure stays, of all the freshest {@link KEPT_ENTRIES}. Its ages need no order. */
-  merge(message: GossipMessage, nowMs: number): void {
-    const heard = isInOrder(message.agesMs) ? message : inOrder(message)
-    const old = this.#rows
-    const rows = this.#spare
+  /** Takes a message in: of each node the fresher figure stays, of all the freshest {@link KEPT_ENTRIES}. */
+  merge({ own, sentMs, news: theirs }: GossipMessage, nowMs: number): void {
+    const ours = this.#news
+    const shiftMs = nowMs - sentMs
+    const ids = new Array<NodeId>(KEPT_ENTRIES)
+    const bornMs = new Array<number>(KEPT_ENTRIES)
+    const entries = new Array<LoadEntry>(KEPT_ENTRIES)
     const round = nextRound()
-    rows.count = 0
-    let ours = 0
-    let theirs = 0
-    while (rows.count < KEPT_ENTRIES && (ours < old.count || theirs < heard.ids.length)) {
-      const ourBorn = ours < old.count ? old.bornMs[ours] as number : -Infinity
-      const theirBorn = theirs < heard.ids.length ? nowMs - (heard.agesMs[theirs] as number) : -Infinity
+    let count = 0
+    // Others know nothing of this node that it does not know better.
+    metIn[this.#self] = round
+    if (metIn[own.id] !== round) {
+      metIn[own.id] = round
+      ids[0] = own.id
+      bornMs[0] = nowMs
+      entries[0] = own
+      count = 1
+    }
+    let our = 0
+    let their = 0
+    while (count < KEPT_ENTRIES && (our < ours.ids.length || their < theirs.ids.length)) {
+      const ourBorn = our < ours.ids.length ? ours.bornMs[our] as number : -Infinity
+      const theirBorn = their < theirs.ids.length ? theirs.bornMs[their] as number + shiftMs : -Infinity
       const oursIsFresher = ourBorn >= theirBorn
       const born = oursIsFresher ? ourBorn : theirBorn
       if (nowMs - born > AGE_LIMIT_MS) break
-      const from: Pick<Rows, 'ids' | 'entries'> | GossipMessage = oursIsFresher ? old : heard
-      const row = oursIsFresher ? ours++ : theirs++
+      const from = oursIsFresher ? ours : theirs
+      const row = oursIsFresher ? our++ : their++
       const id = from.ids[row] as NodeId
-      if (id === this.#self || metIn[id] === round) continue
+      if (metIn[id] === round) continue
       metIn[id] = round
-      rows.ids[rows.count] = id
-      rows.bornMs[rows.count] = born
-      rows.entries[rows.count] = from.entries[row] as LoadEntry
-      rows.count++
+      ids[count] = id
+      bornMs[count] = born
+      entries[count] = from.entries[row] as LoadEntry
+      count++
     }
-    this.#rows = rows
-    this.#spare = old
+    if (count < KEPT_ENTRIES) ids.length = bornMs.length = entries.length = count
+    this.#news = { ids, bornMs, entries }
   }
 
   /** What is known at this moment, freshest first, no older than `limitMs`. */
   seen(nowMs: number, limitMs = AGE_LIMIT_MS): SeenLoad[] {
-    const rows = this.#rows
-    const seen = new Array<SeenLoad>(freshCount(rows, nowMs, limitMs))
-    for (let row = 0; row < seen.length; row++) seen[row] = withAge(rows.entries[row] as LoadEntry, ageOf(rows, row, nowMs))
+    const { bornMs, entries } = this.#news
+    const seen = new Array<SeenLoad>(freshCount(this.#news, nowMs, limitMs))
+    for (let row = 0; row < seen.length; row++) seen[row] = withAge(entries[row] as LoadEntry, Math.max(0, nowMs - (bornMs[row] as number)))
     return seen
   }
 
   /** Changes what is known of a node until news of it come: a job that is on its way there is already load. */
   adjust(id: NodeId, change: (entry: LoadEntry) => LoadEntry): void {
-    const { count, ids, entries } = this.#rows
-    for (let row = 0; row < count; row++) if (ids[row] === id) entries[row] = change(entries[row] as LoadEntry)
+    const { ids, bornMs, entries } = this.#news
+    const row = ids.indexOf(id)
+    if (row >= 0) this.#news = { ids, bornMs, entries: entries.with(row, change(entries[row] as LoadEntry)) }
   }
 
   /** Forgets nodes that are no members any more. */
   keepOnly(isMember: (id: NodeId) => boolean): void {
-    const { count, ids, bornMs, entries } = this.#rows
-    let kept = 0
-    for (let row = 0; row < count; row++) {
-      if (!isMember(ids[row] as NodeId)) continue
-      ids[kept] = ids[row] as NodeId
-      bornMs[kept] = bornMs[row] as number
-      entries[kept] = entries[row] as LoadEntry
-      kept++
-    }
-    this.#rows.count = kept
+    const { ids, bornMs, entries } = this.#news
+    if (ids.every(isMember)) return
+    const isKept = (_: unknown, row: number): boolean => isMember(ids[row] as NodeId)
+    this.#news = { ids: ids.filter(isKept), bornMs: bornMs.filter(isKept), entries: entries.filter(isKept) }
   }
 }
 
-/** How many rows are no older than `limitMs`; the freshest come first. */
-function freshCount({ count, bornMs }: Rows, nowMs: number, limitMs: number): number {
-  let fresh = count
+/** How many of the news are no older than `limitMs`. */
+export function freshCount({ bornMs }: News, nowMs: number, limitMs: number): number {
+  let fresh = bornMs.length
   while (fresh > 0 && nowMs - (bornMs[fresh - 1] as number) > limitMs) fresh--
   return fresh
 }
 
-function ageOf({ bornMs }: Rows, row: number, nowMs: number): number {
-  return Math.max(0, nowMs - (bornMs[row] as number))
-}
-
-/** Whether the freshest come first, as our own senders put them. */
-function isInOrder(agesMs: readonly number[]): boolean {
-  for (let index = 1; index < agesMs.length; index++) if ((agesMs[index] as number) < (agesMs[index - 1] as number)) return false
-  return true
-}
-
-function inOrder({ ids, agesMs, entries }: GossipMessage): GossipMessage {
-  const order = agesMs.map((_, index) => index).sort((a, b) => (agesMs[a] as number) - (agesMs[b] as number))
-  return {
-    ids: order.map((index) => ids[index] as NodeId), agesMs: order.map((index) => agesMs[index] as number), entries: order.map((index) => entries[index] as LoadEntry),
-  }
+/** Puts figures that came in any order into one. */
+export function newsOf(figures: readonly { entry: LoadEntry; bornMs: number }[]): News {
+  const inOrder = figures.toSorted((a, b) => b.bornMs - a.bornMs)
+  return { ids: inOrder.map(({ entry }) => entry.id), bornMs: inOrder.map(({ bornMs }) => bornMs), entries: inOrder.map(({ entry }) => entry) }
 }
 
 /**

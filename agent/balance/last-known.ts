@@ -9,12 +9,14 @@ const NODES_LIMIT = 1_024
 export class LastKnown {
   #nodes = new Map<NodeId, { entry: LoadEntry; bornMs: number }>()
 
-  heard({ entries, agesMs }: GossipMessage, nowMs: number): void {
-    for (const [index, entry] of entries.entries()) {
-      const bornMs = nowMs - (agesMs[index] ?? 0)
-      const known = this.#nodes.get(entry.id)
-      if (known === undefined ? this.#nodes.size < NODES_LIMIT : known.bornMs < bornMs) this.#nodes.set(entry.id, { entry, bornMs })
-    }
+  heard({ own, sentMs, news }: GossipMessage, nowMs: number): void {
+    this.#note(own, nowMs)
+    for (const [row, entry] of news.entries.entries()) this.#note(entry, (news.bornMs[row] ?? sentMs) + nowMs - sentMs)
+  }
+
+  #note(entry: LoadEntry, bornMs: number): void {
+    const known = this.#nodes.get(entry.id)
+    if (known === undefined ? this.#nodes.size < NODES_LIMIT : known.bornMs < bornMs) this.#nodes.set(entry.id, { entry, bornMs })
   }
 
   keepOnly(isMember: (id: NodeId) => boolean): void {

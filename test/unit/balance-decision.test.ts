@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Backoff } from '../../agent/balance/backoff.ts'
 import { Balancer } from '../../agent/balance/balancer.ts'
+import { newsOf } from '../../agent/balance/gossip-table.ts'
 import { costScale, marginalCost, processSpeed, savedCost } from '../../agent/balance/cost.ts'
 import { decide, netSaving } from '../../agent/balance/decide.ts'
 import { hasRoom } from '../../agent/balance/eligibility.ts'
@@ -302,8 +303,8 @@ test('a job on its way counts at its target at once, on both sides', () => {
   const balancer = new Balancer(1, () => 0)
   const sample = { cpus: 1, speed: 10_000, runnable: 6, jobs: 6, memoryTotalKiB: 2_000_000, memoryFreeKiB: 1_000_000, swapOutKiBps: 0, memoryStallShare: 0, utilisation: 100, gives: true, takes: true, cpuClass: 7 }
   for (let second = 0; second < 20; second++) balancer.measured(sample)
-  const { ageMs, ...told } = seen(2)
-  balancer.heard({ ids: [2], agesMs: [ageMs], entries: [told] }, 20_000)
+  const { ageMs: _, ...own } = seen(2)
+  balancer.heard({ own, sentMs: 0, news: newsOf([]) }, 20_000)
   const view = balancer.input(jobs(6), { stay: false, lstay: false, quiet: false }, 2, 20_000)
   const move = view && balancer.decide(view).move
   if (move === undefined) throw new Error('no move')

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeGossip, DATAGRAM_LIMIT_BYTES, encodeGossip } from '../../agent/balance/gossip-codec.ts'
-import { AGE_LIMIT_MS, GossipTable, KEPT_ENTRIES, SENT_ENTRIES } from '../../agent/balance/gossip-table.ts'
+import { AGE_LIMIT_MS, GossipTable, KEPT_ENTRIES, newsOf, SENT_ENTRIES } from '../../agent/balance/gossip-table.ts'
+import type { GossipMessage } from '../../agent/balance/gossip-table.ts'
 import { DEFAULT_ADMIN_SETTINGS } from '../../schema/admin-api.ts'
 import { extendHistory, jobLoad, NO_HISTORY } from '../../agent/balance/job-history.ts'
 import type { DecayMode } from '../../agent/balance/job-history.ts'
@@ -72,22 +73,28 @@ describe('a job\'s history', () => {
   })
 })
 
+/** What `own` tells of itself and, with their ages, of others. */
+function told(own: LoadEntry, ...others: [LoadEntry, number][]): GossipMessage {
+  return { own, sentMs: 0, news: newsOf(others.map(([each, ageMs]) => ({ entry: each, bornMs: -ageMs }))) }
+}
+
 describe('the gossip table', () => {
   test('keeps of each node the fresher figure, whichever way it comes', () => {
     const table = new GossipTable(1)
-    table.merge({ ids: [2], agesMs: [500], entries: [entry(2, { load: 1 })] }, 10_000)
-    table.merge({ ids: [2], agesMs: [1_500], entries: [entry(2, { load: 9 })] }, 10_200)
-    expect(table.seen(10_200)).toEqual([{ ...entry(2, { load: 1 }), ageMs: 700 }])
-    table.merge({ ids: [2], agesMs: [100], entries: [entry(2, { load: 3 })] }, 10_300)
-    expect(table.seen(10_300).map(({ load }) => load)).toEqual([3])
+    table.merge(told(entry(3), [entry(2, { load: 1 }), 500]), 10_000)
+    table.merge(told(entry(3), [entry(2, { load: 9 }), 1_500]), 10_200)
+    expect(table.seen(10_200)).toEqual([{ ...entry(3), ageMs: 0 }, { ...entry(2, { load: 1 }), ageMs: 700 }])
+    table.merge(told(entry(2, { load: 3 })), 10_300)
+    expect(table.seen(10_300).map(({ id, load }) => [id, load])).toEqual([[2, 3], [3, 0]])
   })
 
   test('never believes others about this node, and forgets what is old', () => {
     const table = new GossipTable(1)
-    table.merge({ ids: [1, 2], agesMs: [0, 0], entries: [entry(1), entry(2)] }, 0)
+    table.merge(told(entry(2), [entry(1), 0]), 0)
+    table.merge(told(entry(1)), 0)
     expect(table.seen(0).map(({ id }) => id)).toEqual([2])
     expect(table.seen(AGE_LIMIT_MS + 1)).toEqual([])
-    expect(table.message(entry(1), AGE_LIMIT_MS + 1).ids).toEqual([1])
+    expect(decodeGossip(encodeGossip(table.message(entry(1), AGE_LIMIT_MS + 1)))?.message.news.ids).toEqual([])
   })
 
   test('holds and sends a bounded number, the freshest, whatever comes in whatever order', () => {
@@ -96,7 +103,7 @@ describe('the gossip table', () => {
       const table = new GossipTable(1)
       const freshest = new Map<number, number>()
       for (const message of messages) {
-        table.merge({ ids: message.map(({ id }) => id), agesMs: message.map(({ age }) => age), entries: message.map(({ id }) => entry(id)) }, 1_000_000)
+        table.merge(told(entry(1), ...message.map(({ id, age }): [LoadEntry, number] => [entry(id), age])), 1_000_000)
         for (const { id, age } of message) if (id !== 1 && age <= AGE_LIMIT_MS) freshest.set(id, Math.min(age, freshest.get(id) ?? Infinity))
       }
       const kept = table.seen(1_000_000)
@@ -104,7 +111,7 @@ describe('the gossip table', () => {
       const best = [...freshest.values()].sort((a, b) => a - b).slice(0, kept.length)
       expect(kept.map(({ ageMs }) => ageMs)).toEqual(best)
       expect(new Set(kept.map(({ id }) => id)).size).toBe(kept.length)
-      expect(table.message(entry(1), 1_000_000).ids.length).toBeLessThanOrEqual(SENT_ENTRIES + 1)
+      expect(table.message(entry(1), 1_000_000).news.ids.length).toBeLessThanOrEqual(SENT_ENTRIES)
     }))
   })
 
@@ -122,7 +129,7 @@ describe('the gossip table', () => {
 
   test('members that are gone are forgotten', () => {
     const table = new GossipTable(1)
-    table.merge({ ids: [2, 3, 4], agesMs: [0, 1, 2], entries: [entry(2), entry(3), entry(4)] }, 0)
+    table.merge(told(entry(2), [entry(3), 1], [entry(4), 2]), 0)
     table.keepOnly((id) => id !== 3)
     expect(table.seen(0).map(({ id }) => id)).toEqual([2, 4])
   })
@@ -136,12 +143,11 @@ describe('the gossip datagram', () => {
   }) satisfies fc.Arbitrary<LoadEntry>
 
   test('says what was put into it', () => {
-    fc.assert(fc.property(fc.array(fc.tuple(entries, fc.integer({ min: 0, max: 0xffff })), { minLength: 1, maxLength: 33 }), (rows) => {
-      const message = { ids: rows.map(([each]) => each.id), agesMs: rows.map(([, age]) => age), entries: rows.map(([each]) => each) }
-      const sender = message.ids[0] ?? 0
-      const bytes = encodeGossip(sender, message)
+    fc.assert(fc.property(entries, fc.array(fc.tuple(entries, fc.integer({ min: 0, max: AGE_LIMIT_MS })), { maxLength: SENT_ENTRIES }), (own, others) => {
+      const message = told(own, ...others)
+      const bytes = encodeGossip(message)
       expect(bytes.length).toBeLessThanOrEqual(DATAGRAM_LIMIT_BYTES)
-      expect(decodeGossip(bytes)).toEqual({ sender, message })
+      expect(decodeGossip(bytes)).toEqual({ sender: own.id, message })
     }))
   })
 
@@ -151,17 +157,19 @@ describe('the gossip datagram', () => {
 
   test('anything else is passed over and never throws', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 1_500 }), (bytes) => decodeGossip(Buffer.from(bytes)) === undefined))
-    const good = encodeGossip(2, { ids: [2], agesMs: [0], entries: [entry(2)] })
+    const good = encodeGossip(told(entry(2)))
     fc.assert(fc.property(fc.integer({ min: 0, max: good.length - 1 }), fc.integer({ min: 0, max: 255 }), (at, value) => {
       const bad = Buffer.from(good)
       bad[at] = value
       const decoded = decodeGossip(bad)
-      expect(decoded === undefined || decoded.message.entries.length === 1).toBe(true)
+      expect(decoded === undefined || decoded.message.news.ids.length === 0).toBe(true)
     }))
     expect(decodeGossip(good.subarray(0, -1))).toBeUndefined()
   })
 
   test('a sender speaks first of itself', () => {
-    expect(decodeGossip(encodeGossip(3, { ids: [2], agesMs: [0], entries: [entry(2)] }))).toBeUndefined()
+const bytes = encodeGossip(told(entry(2)))
+    bytes.writeUInt16BE(3, 4)
+    expect(decodeGossip(bytes)).toBeUndefined()
   })
 })

@@ -8,6 +8,7 @@ import { readRecords, replay } from '../../agent/balance/decision-records.ts'
 import { decide } from '../../agent/balance/decide.ts'
 import { HeldJobs } from '../../agent/balance/held-jobs.ts'
 import type { HeldJob } from '../../agent/balance/held-jobs.ts'
+import { newsOf } from '../../agent/balance/gossip-table.ts'
 import { LastKnown } from '../../agent/balance/last-known.ts'
 import { parseCpuTicks, parseGroupRssKiB, parseProcessState, parseStalledUs } from '../../agent/balance/proc-load.ts'
 import { Sampler } from '../../agent/balance/sampler.ts'
@@ -204,9 +205,9 @@ test('a file that is no decision log is refused, one that is not there has no de
 
 test('of every node the last figures are known, however old, until it is no member any more', () => {
   const known = new LastKnown()
-  known.heard({ ids: [2, 3], agesMs: [500, 100], entries: [entry(2, { load: 1 }), entry(3)] }, 1_000)
-  known.heard({ ids: [2], agesMs: [3_000], entries: [entry(2, { load: 9 })] }, 2_000)
-  expect(known.seen(100_500).map(({ id, load, ageMs }) => [id, load, ageMs])).toEqual([[2, 1, 100_000], [3, 0, 99_600]])
+  known.heard({ own: entry(3), sentMs: 0, news: newsOf([{ entry: entry(2, { load: 1 }), bornMs: -500 }]) }, 900)
+  known.heard({ own: entry(3), sentMs: 0, news: newsOf([{ entry: entry(2, { load: 9 }), bornMs: -3_000 }]) }, 900)
+  expect(known.seen(100_500).map(({ id, load, ageMs }) => [id, load, ageMs])).toEqual([[2, 1, 100_100], [3, 0, 99_600]])
   known.keepOnly((id) => id === 3)
   expect(known.seen(0).map(({ id }) => id)).toEqual([3])
 })

@@ -16,6 +16,7 @@ test('a job goes where its options let it, and nowhere else; Ctrl-C reaches it i
     await knowsJobs(lab)
     for (const node of lab.nodes) await said(node, 'mosctl stay')
     await goesWhereItMay(home, [await idOf(second), await idOf(third)])
+    await ordersFromWhere(home, second, third)
     await sleepsOn(home, await idOf(second))
     await interruptedOnItsWay(home, second)
     await greedyGuest(home, second)
@@ -35,6 +36,20 @@ async function goesWhereItMay(home: LabNode, [second, third]: [number, number]):
   expect(await refusalOf(home, 'nomig sleep 1000', second)).toBe('')
   expect(await refusalOf(home, `mosrun --nodes ${third} sleep 1000`, third)).toBe('')
   expect(await refusalOf(home, `mosrun --mask deny:${second} sleep 1000`, third)).toBe('')
+}
+
+/** Its home and the node that has it move a job, `best` to the one it may run on; another node knows nothing of it. */
+async function ordersFromWhere(home: LabNode, second: LabNode, third: LabNode): Promise<void> {
+  const ordered = { limitSeconds: STEP_LIMIT_SECONDS }
+  const id = (await said(home, `mosrun -b --nodes ${await idOf(third)} sleep 1000 < /dev/null`)).trim()
+  const where = async (): Promise<number> => jobSchema.parse(JSON.parse(await said(home, `plump job show ${id} --json`))).node
+  await said(home, `plump migrate ${id} best`)
+  expect(await where()).toBe(await idOf(third))
+  expect((await second.exec(`plump migrate ${id} home`, ordered)).stderr).toMatch(/error\[NO_JOB\]/)
+  expect(await where()).toBe(await idOf(third))
+  await said(third, `plump migrate ${id} home`)
+  expect(await where()).toBe(await idOf(home))
+  await said(home, `plump job kill ${id} KILL`)
 }
 
 /** Starts it in the background, has it moved and ends it; what the move was refused with, nothing when it moved. */
