@@ -5,6 +5,7 @@ import { until } from './support/until.ts'
 import { buildVariant } from './support/variant.ts'
 import { withLab } from './support/with-lab.ts'
 
+const TEST_LIMIT_MS = 900_000
 const GONE_LIMIT_SECONDS = 90
 const MOVE_LIMIT_SECONDS = 120
 /** What a switch does that passes no multicast on: discovery (DNS-SD) gets neither in nor out. */
@@ -62,7 +63,7 @@ test('the mesh, /mfs, locks, /hpc and setpe between two nodes, and nothing of it
     await one.exec(`echo again > /mfs/${b}/root/note`)
     expect(await said(two, 'cat /root/note')).toBe('again')
   })
-})
+}, TEST_LIMIT_MS)
 
 /** Where no multicast passes, a node is alone until somebody names the others; the members' own map names them as well. */
 async function namesMembers(one: LabNode, two: LabNode): Promise<void> {
