@@ -1,7 +1,6 @@
 import { createSocket } from 'node:dgram'
 import type { Socket } from 'node:dgram'
 import { meshAddress } from '../../schema/mesh-address.ts'
-import type { NodeId } from '../../schema/node-state.ts'
 import type { AgentContext } from '../capability.ts'
 import type { MeshState } from '../state.ts'
 import { decodeGossip, encodeGossip } from './gossip-codec.ts'

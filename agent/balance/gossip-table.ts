@@ -50,23 +50,23 @@ export class GossipTable {
   merge({ own, sentMs, news: theirs }: GossipMessage, nowMs: number): void {
     const ours = this.#news
     const shiftMs = nowMs - sentMs
-    const ids = new Array<NodeId>(KEPT_ENTRIES)
-    const bornMs = new Array<number>(KEPT_ENTRIES)
-    const entries = new Array<LoadEntry>(KEPT_ENTRIES)
+    const ids: NodeId[] = []
+    const bornMs: number[] = []
+    const entries: LoadEntry[] = []
     const round = nextRound()
-    let count = 0
+    const take = (id: NodeId, born: number, entry: LoadEntry): void => {
+      if (metIn[id] === round) return
+      metIn[id] = round
+      ids.push(id)
+      bornMs.push(born)
+      entries.push(entry)
+    }
     // Others know nothing of this node that it does not know better.
     metIn[this.#self] = round
-    if (metIn[own.id] !== round) {
-      metIn[own.id] = round
-      ids[0] = own.id
-      bornMs[0] = nowMs
-      entries[0] = own
-      count = 1
-    }
+    take(own.id, nowMs, own)
     let our = 0
     let their = 0
-    while (count < KEPT_ENTRIES && (our < ours.ids.length || their < theirs.ids.length)) {
+    while (ids.length < KEPT_ENTRIES && (our < ours.ids.length || their < theirs.ids.length)) {
       const ourBorn = our < ours.ids.length ? ours.bornMs[our] as number : -Infinity
       const theirBorn = their < theirs.ids.length ? theirs.bornMs[their] as number + shiftMs : -Infinity
       const oursIsFresher = ourBorn >= theirBorn
@@ -74,24 +74,16 @@ export class GossipTable {
       if (nowMs - born > AGE_LIMIT_MS) break
       const from = oursIsFresher ? ours : theirs
       const row = oursIsFresher ? our++ : their++
-      const id = from.ids[row] as NodeId
-      if (metIn[id] === round) continue
-      metIn[id] = round
-      ids[count] = id
-      bornMs[count] = born
-      entries[count] = from.entries[row] as LoadEntry
-      count++
+      take(from.ids[row] as NodeId, born, from.entries[row] as LoadEntry)
     }
-    if (count < KEPT_ENTRIES) ids.length = bornMs.length = entries.length = count
     this.#news = { ids, bornMs, entries }
   }
 
   /** What is known at this moment, freshest first, no older than `limitMs`. */
   seen(nowMs: number, limitMs = AGE_LIMIT_MS): SeenLoad[] {
     const { bornMs, entries } = this.#news
-    const seen = new Array<SeenLoad>(freshCount(this.#news, nowMs, limitMs))
-    for (let row = 0; row < seen.length; row++) seen[row] = withAge(entries[row] as LoadEntry, Math.max(0, nowMs - (bornMs[row] as number)))
-    return seen
+    const fresh = entries.slice(0, freshCount(this.#news, nowMs, limitMs))
+    return fresh.map((entry, row) => withAge(entry, Math.max(0, nowMs - (bornMs[row] as number))))
   }
 
   /** Changes what is known of a node until news of it come: a job that is on its way there is already load. */
