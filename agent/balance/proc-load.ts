@@ -22,7 +22,7 @@ export interface Memory {
 
 /**
  * MemAvailable counts files in use, too. The programs of the node itself are such files, and the kernel rather swaps than drops those: measured on
- * a node of 512 MB, it began to swap with 89 MiB of MemAvailable left, 91 MiB being files in use; the move of a job of 20 MiB took up to 20 more.
+ * a node of 512 MB, it began to swap with 89 MiB of MemAvailable left, 91 MiB being files in use; one with 119 MiB did while a job left it slowly.
  */
 const SYSTEM_FILES_KIB = 112 * 1024
 
