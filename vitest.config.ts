@@ -1,8 +1,10 @@
 import { defineConfig } from 'vitest/config'
+import { EssentialFirst } from './test/support/essential-first.ts'
 
 /** Two projects: `unit` is pure and quick, `vm` boots what was built, one file after another because virtual machines take all cores. */
 export default defineConfig({
   test: {
+    sequence: { sequencer: EssentialFirst },
     projects: [
       {
         test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 30_000 },
@@ -11,6 +13,7 @@ export default defineConfig({
         test: {
           name: 'vm',
           include: ['test/vm/**/*.test.ts'],
+          setupFiles: ['test/support/time-left.ts'],
           globalSetup: ['test/vm/global-setup.ts'],
           testTimeout: 600_000,
           hookTimeout: 600_000,

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { seenLoadSchema } from './load.ts'
+import { loadEntrySchema } from './load.ts'
 import { nodeIdSchema } from './node-state.ts'
 
 /**
@@ -73,8 +73,10 @@ export const decisionInputSchema = z.strictObject({
   /** What a move costs besides the transfer. */
   moveOverheadMs: z.number().min(0),
   jobs: z.array(decisionJobSchema).max(JOBS_LIMIT),
-  nodes: z.array(seenLoadSchema).max(NODES_LIMIT),
-})
+  nodes: z.array(loadEntrySchema).max(NODES_LIMIT),
+  /** How old the figures of each of `nodes` are. A column of its own, so that the figures need not be copied each second. */
+  agesMs: z.array(z.number().min(0)).max(NODES_LIMIT),
+}).refine(({ nodes, agesMs }) => nodes.length === agesMs.length, 'as many ages as nodes')
 export type DecisionInput = z.output<typeof decisionInputSchema>
 
 /** The figures behind a move, or behind the best one that was not made. */

@@ -4,7 +4,7 @@ import { hasRoom, usableNodes, whyJobStays, whyNothingMoves } from '../agent/bal
 import { standardLoad } from '../agent/balance/load.ts'
 import type { ReservationRequest } from '../agent/balance/reservations.ts'
 import type { DecisionInput, DecisionJob, Move, Weighing } from '../schema/decision.ts'
-import type { SeenLoad } from '../schema/load.ts'
+import type { LoadEntry } from '../schema/load.ts'
 
 /**
  * What ours is compared with: a balancer in the manner of MOSIX that looks at CPU load alone and takes the least loaded node it has fresh
@@ -39,8 +39,8 @@ export function greedyPlace(
   return { target: target.id, job: job.id, from: input.node, kind: 'start', load: standardLoad(1, target), rssKiB: job.rssKiB, assumedLoad: target.load, forMemory: false }
 }
 
-function leastLoaded(nodes: readonly SeenLoad[], job: Pick<DecisionJob, 'runnable' | 'rssKiB'>): SeenLoad | undefined {
-  let least: SeenLoad | undefined
+function leastLoaded(nodes: readonly LoadEntry[], job: Pick<DecisionJob, 'runnable' | 'rssKiB'>): LoadEntry | undefined {
+  let least: LoadEntry | undefined
   for (const node of nodes) if (hasRoom(node, job.rssKiB) && (least === undefined || node.load < least.load)) least = node
   return least
 }

@@ -117,7 +117,7 @@ export class Balancer {
       transferKiBps: this.moves.transferKiBps,
       moveOverheadMs: this.moves.overheadMs,
       jobs: [...jobs],
-      nodes: this.table.seen(nowMs),
+      ...this.table.fresh(nowMs),
     }
   }
 

@@ -1,5 +1,5 @@
 import type { DecisionInput, DecisionJob, Judgement, Move, Weighing } from '../../schema/decision.ts'
-import type { SeenLoad } from '../../schema/load.ts'
+import type { LoadEntry } from '../../schema/load.ts'
 import { costScaleAmong, loadWith, loadWithout, marginalCost, processSpeed, savedCost } from './cost.ts'
 import type { CostScale } from './cost.ts'
 import { isOpenTo, usableNodes, whyJobStays, whyNothingMoves } from './eligibility.ts'
@@ -44,12 +44,12 @@ export function decide(input: DecisionInput): Decision {
 }
 
 /** The best place for this job, if it is worth the move. */
-function judge(input: DecisionInput, scale: CostScale, targets: readonly SeenLoad[], job: DecisionJob): Judgement {
+function judge(input: DecisionInput, scale: CostScale, targets: readonly LoadEntry[], job: DecisionJob): Judgement {
   if (targets.length === 0) return stays(job, { why: 'no-nodes' })
   const crowded = input.own.memoryFreeKiB < input.own.memoryTotalKiB * (1 - MEMORY_CROWDED)
   if (job.runnable < RUNNABLE_AT_LEAST && !crowded) return stays(job, { why: 'idle' })
   const speedHere = processSpeed(input.own, input.own.load)
-  let best: SeenLoad | undefined
+  let best: LoadEntry | undefined
   let bestCost = Infinity
   let open = 0
   for (const node of targets) {
@@ -67,7 +67,7 @@ function judge(input: DecisionInput, scale: CostScale, targets: readonly SeenLoa
   return { ...stays(job, { why: 'not-worth-it' }), weighing }
 }
 
-function weigh({ own, transferKiBps, moveOverheadMs }: DecisionInput, scale: CostScale, job: DecisionJob, target: SeenLoad): Weighing {
+function weigh({ own, transferKiBps, moveOverheadMs }: DecisionInput, scale: CostScale, job: DecisionJob, target: LoadEntry): Weighing {
   const moveMs = moveOverheadMs + job.rssKiB / transferKiBps * 1000
   const saving = savedCost(scale, own, job)
   return {

@@ -1,5 +1,5 @@
 import type { DecisionInput, DecisionJob, StayReason } from '../../schema/decision.ts'
-import type { SeenLoad } from '../../schema/load.ts'
+import type { LoadEntry } from '../../schema/load.ts'
 import type { NodeId } from '../../schema/node-state.ts'
 
 /** A job stays this long after it started or arrived, and longer when it stood still for long (recipe: 10 times its last freeze). */
@@ -44,22 +44,22 @@ export function whyJobStays(input: DecisionInput, job: DecisionJob): Stay | unde
 }
 
 /** Whether the job may and can run on the node at all; what it would gain there is another question. */
-export function isOpenTo(node: SeenLoad, job: DecisionJob): boolean {
+export function isOpenTo(node: LoadEntry, job: DecisionJob): boolean {
   return isAllowed(node, job) && hasRoom(node, job.rssKiB)
 }
 
 /** Nodes that take guests, have told of themselves lately and did not just refuse; in another order each time, or all would run to the same one of equals. */
-export function usableNodes({ nodes, node: self, refused, seed }: DecisionInput): SeenLoad[] {
-  const usable: SeenLoad[] = []
+export function usableNodes({ nodes, agesMs, node: self, refused, seed }: DecisionInput): LoadEntry[] {
+  const usable: LoadEntry[] = []
   const first = seed % nodes.length
   for (let step = 0, index = first; step < nodes.length; step++, index = index + 1 === nodes.length ? 0 : index + 1) {
-    const node = nodes[index] as SeenLoad
-    if (node.id !== self && node.takes && node.ageMs <= FRESH_LIMIT_MS && !refused.includes(node.id)) usable.push(node)
+    const node = nodes[index] as LoadEntry
+    if (node.id !== self && node.takes && (agesMs[index] as number) <= FRESH_LIMIT_MS && !refused.includes(node.id)) usable.push(node)
   }
   return usable
 }
 
-function isAllowed(node: SeenLoad, job: DecisionJob): boolean {
+function isAllowed(node: LoadEntry, job: DecisionJob): boolean {
   // A guest can always go home: that is where it started, with those features.
   const home = node.id === job.home
   const returns = node.id === job.cameFrom && job.residentMs < NO_RETURN_MS

@@ -1,4 +1,3 @@
-import { withAge } from '../../schema/load.ts'
 import type { LoadEntry, SeenLoad } from '../../schema/load.ts'
 import type { NodeId } from '../../schema/node-state.ts'
 
@@ -79,11 +78,19 @@ export class GossipTable {
     this.#news = { ids, bornMs, entries }
   }
 
-  /** What is known at this moment, freshest first, no older than `limitMs`. */
-  seen(nowMs: number, limitMs = AGE_LIMIT_MS): SeenLoad[] {
-    const { bornMs, entries } = this.#news
-    const fresh = entries.slice(0, freshCount(this.#news, nowMs, limitMs))
-    return fresh.map((entry, row) => withAge(entry, Math.max(0, nowMs - (bornMs[row] as number))))
+  /** What is known at this moment, freshest first, in columns: a decision takes it once a second. */
+  fresh(nowMs: number): { nodes: LoadEntry[]; agesMs: number[] } {
+    const count = freshCount(this.#news, nowMs, AGE_LIMIT_MS)
+    return {
+      nodes: this.#news.entries.slice(0, count),
+      agesMs: this.#news.bornMs.slice(0, count).map((bornMs) => Math.max(0, nowMs - bornMs)),
+    }
+  }
+
+  /** The same, each figure with its age. */
+  seen(nowMs: number): SeenLoad[] {
+    const { nodes, agesMs } = this.fresh(nowMs)
+    return nodes.map((entry, row) => ({ ...entry, ageMs: agesMs[row] as number }))
   }
 
   /** Changes what is known of a node until news of it come: a job that is on its way there is already load. */

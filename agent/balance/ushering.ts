@@ -1,5 +1,5 @@
 import type { DecisionInput, DecisionJob } from '../../schema/decision.ts'
-import type { SeenLoad } from '../../schema/load.ts'
+import type { LoadEntry } from '../../schema/load.ts'
 import { cheapest } from './cost.ts'
 import type { CostScale } from './cost.ts'
 import { isOpenTo, MEMORY_RESERVE } from './eligibility.ts'
@@ -19,14 +19,14 @@ export function isShortOfMemory({ memoryFreeKiB, memoryTotalKiB, swapOutKiBps, m
 
 export interface Usher {
   job: DecisionJob
-  target: SeenLoad
+  target: LoadEntry
 }
 
 /**
  * The smallest job whose going ends the shortage, else the largest that fits anywhere; to the node where it costs least. Undefined when none
  * has room: then nothing is gained by moving the shortage about.
  */
-export function chooseUsher(jobs: readonly DecisionJob[], own: DecisionInput['own'], targets: readonly SeenLoad[], scale: CostScale): Usher | undefined {
+export function chooseUsher(jobs: readonly DecisionJob[], own: DecisionInput['own'], targets: readonly LoadEntry[], scale: CostScale): Usher | undefined {
   const missingKiB = own.memoryTotalKiB * MEMORY_RESERVE - own.memoryFreeKiB
   const bySize = jobs.filter((job) => job.rssKiB > 0).toSorted((a, b) => a.rssKiB - b.rssKiB)
   const enough = bySize.filter((job) => job.rssKiB >= missingKiB)

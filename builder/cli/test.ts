@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Argument, type Command } from 'commander'
 import { z } from 'zod'
 import { ensureTools } from '../doctor/ensure-tools.ts'
-import { EXIT } from '../errors.ts'
+import { EXIT, PlumpError } from '../errors.ts'
 import { interruption } from '../os/interruption.ts'
 import { runVisible } from '../os/run-visible.ts'
 import { PROJECT_FOLDER } from '../version.ts'
@@ -29,6 +29,7 @@ interface Tally {
 
 interface Options {
   json?: boolean
+  within?: string
 }
 
 export function registerTest(program: Command): void {
@@ -36,12 +37,14 @@ export function registerTest(program: Command): void {
     .description('Check types and style, then run the tests: unit (pure) and vm (boots what was built).')
     .addArgument(new Argument('[project]', 'only these tests').choices(PROJECTS))
     .argument('[files...]', 'only test files whose path has this in it')
+    .option('--within <minutes>', 'begin no further test of vm after this long; those left over count as skipped')
     .option('--json', 'print the totals as JSON')
     .action(test)
 }
 
 async function test(project: (typeof PROJECTS)[number] | undefined, files: readonly string[], options: Options): Promise<void> {
   const signal = interruption()
+  const end = endOf(options)
   await ensureTools('test', { signal })
   await rm(REPORTS, { recursive: true, force: true })
   await mkdir(REPORTS, { recursive: true })
@@ -50,20 +53,28 @@ async function test(project: (typeof PROJECTS)[number] | undefined, files: reado
     { name: 'types (tsc)', passed: await tool(signal, 'node_modules/typescript/bin/tsc', ['-p', '.']) },
   ]
   const tallies: Tally[] = []
-  for (const name of project === undefined ? PROJECTS : [project]) tallies.push(await runTests(signal, name, files))
+  for (const name of project === undefined ? PROJECTS : [project]) tallies.push(await runTests(signal, name, files, end))
   report(tallies, checks.filter(({ passed }) => !passed).map(({ name }) => name), options)
 }
 
-async function tool(signal: AbortSignal, script: string, args: readonly string[]): Promise<boolean> {
-  signal.throwIfAborted()
-  return runVisible(NODE, [join(PROJECT_FOLDER, script), ...args], { cwd: PROJECT_FOLDER, signal })
+/** What the tests of vm are told of the time they have; nothing when they have all they want. Throws PlumpError USAGE. */
+function endOf({ within }: Options): Record<string, string> {
+  if (within === undefined) return {}
+  const minutes = Number(within)
+  if (!(minutes > 0)) throw new PlumpError('USAGE', `--within ${within} is no number of minutes`, { fix: '--within 60', exitCode: EXIT.usage })
+  return { PLUMP_TEST_END_MS: String(Date.now() + minutes * 60_000) }
 }
 
-async function runTests(signal: AbortSignal, project: string, files: readonly string[]): Promise<Tally> {
+async function tool(signal: AbortSignal, script: string, args: readonly string[], env: Record<string, string> = {}): Promise<boolean> {
+  signal.throwIfAborted()
+  return runVisible(NODE, [join(PROJECT_FOLDER, script), ...args], { cwd: PROJECT_FOLDER, signal, env })
+}
+
+async function runTests(signal: AbortSignal, project: string, files: readonly string[], end: Record<string, string>): Promise<Tally> {
   const reportFile = join(REPORTS, `${project}.json`)
   const passed = await tool(signal, 'node_modules/vitest/vitest.mjs', [
-    'run', '--project', project, '--passWithNoTests', '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`, ...files,
-  ])
+    'run', '--project', project, '--passWithNoTests', '--reporter=default', '--reporter=./test/support/failures-at-once.ts', '--reporter=json', `--outputFile.json=${reportFile}`, ...files,
+  ], end)
   signal.throwIfAborted()
   const tally = await readTally(reportFile)
   // Whatever vitest complains of besides tests (an unhandled error, a set-up that failed) is a failure too.

@@ -172,11 +172,12 @@ describe('the decision', () => {
       const { move } = decision
       if (move === undefined) return
       const moved = full.jobs.find(({ id }) => id === move.job)
-      const target = full.nodes.find(({ id }) => id === move.weighing.target)
+      const row = full.nodes.findIndex(({ id }) => id === move.weighing.target)
+      const target = full.nodes[row]
       if (moved === undefined || target === undefined) throw new Error('a move of nothing or to nowhere')
       expect(moved.locked).toBe(false)
       expect(moved.residentMs).toBeGreaterThanOrEqual(10_000)
-      expect(target.takes && target.ageMs <= 10_000 && hasRoom(target, moved.rssKiB)).toBe(true)
+      expect(target.takes && Number(full.agesMs[row]) <= 10_000 && hasRoom(target, moved.rssKiB)).toBe(true)
       if (move.cause === 'cpu') expect(netSaving(move.weighing)).toBeGreaterThan(0)
     }))
   })
