@@ -1,17 +1,13 @@
 import { existsSync, readlinkSync } from 'node:fs'
 import type { JobSpec } from '../../schema/job.ts'
+import { once } from '../os/once.ts'
 import { run } from '../os/run.ts'
 
 /** Where execvp(3) looks without a PATH. */
 const DEFAULT_PATH = '/bin:/usr/bin'
 
-let applets: Promise<ReadonlySet<string>> | undefined
-
 /** The names busybox has programs of its own for; read once. */
-export function busyboxApplets(): Promise<ReadonlySet<string>> {
-  applets ??= run('busybox', ['--list']).then((list) => new Set(list.split('\n')))
-  return applets
-}
+export const busyboxApplets = once(async (): Promise<ReadonlySet<string>> => new Set((await run('busybox', ['--list'])).split('\n')))
 
 /**
  * Whether busybox's `env`, which starts a job's command, would start its own applet in the place of the program that a shell finds by the job's PATH:

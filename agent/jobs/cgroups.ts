@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'n
 import type { JobId, Limits } from '../../schema/job.ts'
 import { readProcFigures } from '../api/proc-figures.ts'
 import { readTextIfThere } from '../os/files.ts'
+import { once } from '../os/once.ts'
 import { run } from '../os/run.ts'
 
 /** Control groups (version 2) of jobs: `plump/own/JOB` for this node's own, `plump/guests/JOB` for those of others. */
@@ -19,13 +20,8 @@ const PROCESSES_LIMIT = 4_096
 const LEFT_FREE = 1 / 16
 const LEFT_FREE_LEAST_BYTES = 64 * 1024 * 1024
 
-let mounted: Promise<void> | undefined
-
 /** Mounts the hierarchy and makes the two groups; once, at the first job. */
-export function prepareCgroups(): Promise<void> {
-  mounted ??= mountCgroups()
-  return mounted
-}
+export const prepareCgroups = once(mountCgroups)
 
 async function mountCgroups(): Promise<void> {
   if (!existsSync(`${MOUNT}/cgroup.procs`)) await run('mount', ['-t', 'cgroup2', '-o', 'nosuid,nodev,noexec', 'cgroup2', MOUNT])

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import type { CpuFeatures } from '../../schema/cpu-features.ts'
+import { once } from '../os/once.ts'
 import { run } from '../os/run.ts'
 import { usableFlags } from './cpu-features.ts'
 import { parseCpuImage } from './criu-images.ts'
@@ -7,13 +8,9 @@ import { parseCpuImage } from './criu-images.ts'
 const FOLDER = '/run/plump/cpuinfo'
 /** The first criu of a boot looks at the whole kernel. */
 const CPU_LIMIT_MS = 60_000
-let known: Promise<CpuFeatures> | undefined
 
 /** What this node's processor has; asked of CRIU once. */
-export function ownCpu(): Promise<CpuFeatures> {
-  known ??= readCpu()
-  return known
-}
+export const ownCpu = once(readCpu)
 
 async function readCpu(): Promise<CpuFeatures> {
   mkdirSync(FOLDER, { recursive: true })

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 
-const DEFAULT_LIMIT_MS = 10_000
+/** A node that swaps, or has several of these to do at once, may take long for a small program. */
+const DEFAULT_LIMIT_MS = 30_000
 const OUTPUT_LIMIT_BYTES = 4 * 1024 * 1024
 
 /** A program that failed; `message` has its command line and the tail of its stderr. */
