@@ -82,6 +82,8 @@ export const testMoveReportSchema = z.strictObject({
   job: jobIdSchema, node: nodeIdSchema,
   /** How long the job stood while all of it was dumped; a move copies most of it before. */
   freezeMs: z.int(),
+  /** How long until it ran again, once it was said that it is to: what giving up a move costs beyond the time it had stood until then. */
+  resumeMs: z.int(),
   /** Size of all images. */
   bytes: z.int(),
 })
@@ -89,6 +91,9 @@ export type TestMoveReport = z.output<typeof testMoveReportSchema>
 
 export const migrationReportSchema = z.strictObject({
   job: jobIdSchema, from: nodeIdSchema, to: nodeIdSchema,
-  rounds: z.int(), bytes: z.int(), freezeMs: z.int(), totalMs: z.int(), why: z.string(),
+  rounds: z.int(), bytes: z.int(),
+  /** How long its processes stood, by criu's clock: from the moment it stopped them until it ended the copy that was left behind. */
+  freezeMs: z.int(),
+  totalMs: z.int(), why: z.string(),
 })
 export type MigrationReport = z.output<typeof migrationReportSchema>

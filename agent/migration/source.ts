@@ -87,7 +87,6 @@ async function finalDump(move: SourceMove, pid: number, round: number): Promise<
   const verdict = await openVerdict(move.folder)
   job.setLeaving(true)
   const criu = startCriu(finalDumpArguments(options), { move: move.folder, stdin: pages })
-  const startMs = nowMs()
   let taken = false
   let frozen: Awaited<ReturnType<HeldJob['stdio']['freeze']>> | undefined
   try {
@@ -109,11 +108,10 @@ async function finalDump(move: SourceMove, pid: number, round: number): Promise<
     taken = said !== 'aborted'
     if (!taken) throw new NodeError('MOVE_ABORTED', 'home did not let the job go', 'try again; plump log has the reason')
     if (said === 'committed') stream.order({ do: 'take-over' })
-    const freezeMs = Math.round(nowMs() - startMs)
     verdict.say('go')
     await criu.ended
-    const { pagesWritten } = parseDumpStats(readFileSync(`${options.folder}/stats-dump`))
-    return { bytes: pagesWritten * PAGE_BYTES, freezeMs }
+    const { pagesWritten, frozenMs } = parseDumpStats(readFileSync(`${options.folder}/stats-dump`))
+    return { bytes: pagesWritten * PAGE_BYTES, freezeMs: frozenMs }
   } finally {
     if (!taken) {
       if (!stream.isClosed) stream.order({ do: 'discard' })

@@ -31,11 +31,13 @@ export async function testMove(job: HeldJob, self: NodeId): Promise<TestMoveRepo
   try {
     const criu = startCriu(finalDumpArguments({ pid, folder: `${folder}/1`, terminals: terminalsOf(job), mounts: mountsOf(job, pid) }), { move: folder })
     const dumped = await Promise.race([verdict.reached.then(() => true), criu.ended.then(() => false)])
+    const saidMs = nowMs()
     verdict.say('no')
     await criu.ended
+    const endMs = nowMs()
     if (!dumped) throw refusal(reasonInLog(readTextIfThere(`${folder}/1/criu.log`) ?? ''))
     const bytes = namesIn(`${folder}/1`).reduce((sum, name) => sum + statSync(`${folder}/1/${name}`).size, 0)
-    return { job: job.id, node: self, freezeMs: Math.round(nowMs() - startMs), bytes }
+    return { job: job.id, node: self, freezeMs: Math.round(endMs - startMs), resumeMs: Math.round(endMs - saidMs), bytes }
   } finally {
     verdict.close()
     job.setLeaving(false)

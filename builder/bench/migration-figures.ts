@@ -25,7 +25,7 @@ const LARGE_MOVES = 1
 const TESTMOVE_LIMIT_SECONDS = 120
 
 /** Of `plump testmove --json`, what is shown here. */
-const testMoveSchema = z.object({ freezeMs: z.int() })
+const testMoveSchema = z.object({ resumeMs: z.int() })
 
 const LOADS: readonly Load[] = [8, 64, 256].flatMap((mib) => [0, 20_000_000].map((dirtyBytesPerSecond) => ({ bytes: mib * MIB, dirtyBytesPerSecond })))
 
@@ -39,7 +39,7 @@ export interface LoadFigures {
   load: Load
   /** The median by freeze time of the moves there and back. */
   move: Pick<MigrationReport, 'freezeMs' | 'totalMs' | 'bytes' | 'rounds'>
-  /** A dump whose job goes on here: how long it stood, which is what a move given up at its end costs; absent when the nodes cannot tell. */
+  /** A dump whose job goes on here: from the word that it is to until it does; absent when the nodes cannot tell. */
   abortMs?: number
   bare: BareCriuFigures
 }
@@ -139,7 +139,7 @@ async function measureLoad(pair: Pair, load: Load): Promise<LoadFigures> {
     if (!move) throw new Error('no move was made')
     const { node } = jobSchema.parse(JSON.parse(await said(home, `plump job show ${job} --json`)))
     const tested = await (node === homeId ? home : other).exec(`plump testmove ${job} --json`, { limitSeconds: TESTMOVE_LIMIT_SECONDS })
-    const abort = tested.exitCode === 0 ? { abortMs: testMoveSchema.parse(JSON.parse(tested.stdout)).freezeMs } : {}
+    const abort = tested.exitCode === 0 ? { abortMs: testMoveSchema.parse(JSON.parse(tested.stdout)).resumeMs } : {}
     await said(home, endLine(job))
     const { freezeMs, totalMs, bytes, rounds } = move
     return { load, move: { freezeMs, totalMs, bytes, rounds }, ...abort, bare: await measureBareCriu(program, load, home, other, meshAddress(otherId)) }

@@ -43,7 +43,7 @@ function loadRows(figures: LoadFigures | FailedLoad, wireBytesPerSecond: number)
     { what: '  total', measured: ms(move.totalMs), goal: `<= ${ms(totalGoalMs)}`, isReached: move.totalMs <= totalGoalMs },
     { what: '  over the wire', measured: `${megabytes(move.bytes)} in ${move.rounds} rounds and the rest`, goal: '' },
     { what: '  bare CRIU: images', measured: megabytes(bare.bytes), goal: '' },
-    { what: '  given up: stood for', measured: abortMs === undefined ? 'not told' : ms(abortMs), goal: `<= ${ms(ABORT_LIMIT_MS)}`, isReached: abortMs !== undefined && abortMs <= ABORT_LIMIT_MS },
+    { what: '  given up: back to running after', measured: abortMs === undefined ? 'not told' : ms(abortMs), goal: `<= ${ms(ABORT_LIMIT_MS)}`, isReached: abortMs !== undefined && abortMs <= ABORT_LIMIT_MS },
   ]
 }
 

@@ -73,8 +73,8 @@ async function tool(signal: AbortSignal, script: string, args: readonly string[]
 async function runTests(signal: AbortSignal, project: string, files: readonly string[], end: Record<string, string>): Promise<Tally> {
   const reportFile = join(REPORTS, `${project}.json`)
   const passed = await tool(signal, 'node_modules/vitest/vitest.mjs', [
-    'run', '--project', project, '--passWithNoTests', '--reporter=default', '--reporter=./test/support/failures-at-once.ts', '--reporter=json', `--outputFile.json=${reportFile}`, ...files,
-  ], end)
+    'run', '--project', project, '--passWithNoTests', ...files,
+  ], { ...end, PLUMP_TEST_REPORT: reportFile })
   signal.throwIfAborted()
   const tally = await readTally(reportFile)
   // Whatever vitest complains of besides tests (an unhandled error, a set-up that failed) is a failure too.

@@ -9,7 +9,7 @@ const CODE_FOLDERS = ['builder', 'agent', 'schema', 'simulator', 'test']
 const TEXT_FOLDERS = [...CODE_FOLDERS, 'rootfs-overlay', 'templates', 'docs', '.ci']
 
 /** Files that are started by name, not imported. */
-const STARTED = ['builder/cli/main.ts', 'agent/main.ts', 'agent/cli/main.ts', 'agent/packages/main.ts', 'simulator/main.ts', 'test/vm/global-setup.ts']
+const STARTED = ['builder/cli/main.ts', 'agent/main.ts', 'agent/cli/main.ts', 'agent/packages/main.ts', 'simulator/main.ts', 'test/vm/global-setup.ts', 'test/support/failures-at-once.ts', 'test/support/time-left.ts']
 
 function filesBelow(folder: string): string[] {
   const full = join(PROJECT_FOLDER, folder)
