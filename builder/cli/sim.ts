@@ -39,7 +39,7 @@ export function registerSim(program: Command): void {
     .option('--seconds <number>', 'simulated seconds (default: the scenario\'s)', whole(10, SECONDS_LIMIT))
     .option('--seed <number>', 'another seed draws other machines and jobs', whole(0, 0xffff_ffff), 1)
     .addOption(new Option('--policies <names...>', 'which ways to balance (default: all)').choices(POLICIES))
-    .option('--suite', 'run the long scenarios of every size and check what ours means to reach; takes half an hour')
+    .option('--suite', 'run the long scenarios of every size and check what ours means to reach; takes about an hour')
     .option('--svg <file>', 'draw the (first) comparison')
     .option('--json', 'print JSON')
     .action(sim)

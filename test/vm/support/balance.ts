@@ -9,10 +9,10 @@ import { idOf, knowsJobs, said } from './jobs.ts'
 import { until } from './until.ts'
 
 /** What a step of balancing may take where a move takes ten times as long as on a PC. */
-export const STEP_LIMIT_SECONDS = 300
+export const STEP_LIMIT_SECONDS = 600
 /** For a lab of three nodes whose jobs move some thirty times. */
-export const TEST_LIMIT_MS = 1_200_000
-export const NEWS_LIMIT_SECONDS = 90
+export const TEST_LIMIT_MS = 1_800_000
+export const NEWS_LIMIT_SECONDS = 180
 /** A command starts a program on a node that is busy, and takes CPU from the moves that are waited for. */
 export const LOOK_MS = 4_000
 
