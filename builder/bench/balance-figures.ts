@@ -13,11 +13,8 @@ const MEMORY_MIB = 512
 /** Loops without an end that are to spread, and jobs of equal length that are to be done soon. */
 export const LOOPS = 12
 export const JOBS = 24
-/**
- * How long the jobs would take on all nodes together if nothing were lost: 25 s of a node for each. The first move waits until jobs have been there for 10 s,
- * and the last jobs end when they end; with jobs half as long, that alone was a tenth of the whole.
- */
-const PERFECT_SECONDS = 200
+/** How long the jobs would take on all nodes together if nothing were lost. */
+const PERFECT_SECONDS = 100
 const RATE_SECONDS = 20
 /** Rounds of the loop that are counted as one; a node does some ten of them a second. */
 const ROUNDS = 100_000
