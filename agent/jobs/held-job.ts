@@ -1,10 +1,11 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import type { Job, JobSpec, Outcome } from '../../schema/job.ts'
-import { signalRequestSchema, windowSizeSchema, type JobFigures } from '../../schema/job-link.ts'
+import { signalRequestSchema, windowSizeSchema, type JobFigures, type WindowSize } from '../../schema/job-link.ts'
 import type { Log } from '../log.ts'
 import { currentMounts } from '../mfs/nfs-client.ts'
 import { readTextIfThere, removeIfEmpty, writeAtomically } from '../os/files.ts'
 import type { Frame } from '../peers/frames.ts'
+import { ArrivalOrders } from './arrival-orders.ts'
 import { ARRIVAL_FILE, dropArrival, hasArrival, noteArrival, readArrival } from './arrival-state.ts'
 import { cgroupFigures, cgroupOf, killCgroup, makeCgroup, removeCgroup } from './cgroups.ts'
 import { figuresOf, reniceJob, setWindowSize, signalJob, suspendByTerminal } from './control.ts'
@@ -47,6 +48,7 @@ export class HeldJob {
   cantmove: Job['cantmove']
   readonly #events: HeldJobEvents
   readonly #log: Log
+  readonly #orders = new ArrivalOrders()
   #link: Link | undefined
   #keeper: number | undefined
   #outcome: Outcome | undefined
@@ -99,6 +101,7 @@ export class HeldJob {
 
   /** Runs the keeper's command line that restores the job, whose streams stood like this where it was frozen. Until it goes on, they stand so here too. */
   async arrive(command: readonly string[], streams: StreamsJson): Promise<void> {
+    this.#orders.hold()
     await this.startWith(command, noteArrival(this.folder, streams))
   }
 
@@ -112,10 +115,17 @@ export class HeldJob {
     dropArrival(this.folder)
   }
 
+  /** criu is through with it: all its processes run. */
+  hasArrived(): void {
+    this.#orders.release()
+  }
+
   /** Takes a running job over from an agent that ended; false when its keeper is gone. */
   takeOverRunning(): boolean {
     const keeper = runningKeeper(this.folder)
-    if (keeper !== undefined) this.#connect(keeper, readArrival(this.folder) ?? { from: 'unknown' })
+    const arrival = readArrival(this.folder)
+    if (arrival !== undefined) this.#orders.hold()
+    if (keeper !== undefined) this.#connect(keeper, arrival ?? { from: 'unknown' })
     return keeper !== undefined
   }
 
@@ -154,10 +164,8 @@ export class HeldJob {
       case FRAME.signal: return this.signal(signalRequestSchema.parse(parseJson(frame)))
       case FRAME.size:
         if (this.record.spec.stdio === 'pipes') return
-        return void setWindowSize(this.cgroup, windowSizeSchema.parse(parseJson(frame)))
-      case FRAME.suspend:
-        void suspendByTerminal(this.cgroup).then((stopped) => this.#link?.send(FRAME.suspend, encodeJson({ stopped })))
-        return
+        return this.#resize(windowSizeSchema.parse(parseJson(frame)))
+      case FRAME.suspend: return this.#suspend()
       case FRAME.settled: return this.#end()
       case FRAME.disowned: return this.disown()
       default: throw new RangeError(`a home does not send frames of kind ${frame.kind}`)
@@ -165,11 +173,11 @@ export class HeldJob {
   }
 
   signal(request: Parameters<typeof signalJob>[1]): void {
-    signalJob(this.cgroup, request)
+    this.#orders.do(() => signalJob(this.cgroup, request))
   }
 
   renice(niceness: number): void {
-    reniceJob(this.cgroup, niceness)
+    this.#orders.do(() => reniceJob(this.cgroup, niceness))
   }
 
   /** What it uses now; undefined when it is about to end. */
@@ -218,9 +226,24 @@ export class HeldJob {
     this.#end()
   }
 
+  /** What is left of it here can never run again: it ends, and its home says why. */
+  lose(why: string): void {
+    this.#log.warn(`job ${this.id} is lost: ${why}`)
+    this.#outcome = { lost: why.slice(0, 500) }
+    killCgroup(this.cgroup)
+  }
+
   /** The agent ends, the job goes on. */
   disconnect(): void {
     this.stdio.close()
+  }
+
+  #resize(size: WindowSize): void {
+    this.#orders.do(() => void setWindowSize(this.cgroup, size))
+  }
+
+  #suspend(): void {
+    this.#orders.do(() => void suspendByTerminal(this.cgroup).then((stopped) => this.#link?.send(FRAME.suspend, encodeJson({ stopped }))))
   }
 
   #connect(keeper: number, state: StdioState): void {

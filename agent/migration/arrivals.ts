@@ -20,7 +20,7 @@ import { dropImages, moveFolder } from './images.ts'
 import { standStillAt } from './hold.ts'
 import { rememberNeeds } from './job-cpu.ts'
 import { refusal } from './refusal.ts'
-import { makeRoom, receiveJob } from './target.ts'
+import { makeRoom, receiveJob, whyRestoreFailed } from './target.ts'
 import type { Verdict } from './verdict.ts'
 import { MoveStream } from './wire.ts'
 
@@ -77,11 +77,14 @@ export class Arrivals {
       this.#copies.forget(id)
       this.#copies.step(job.record.job, { type: 'message', from: source, message: { type: 'offer', next: offer.data.next } }, { at: 'none' })
       move.answer({ is: 'welcome' })
-      const { verdict, frozenSinceMs } = await receiveJob({ job, stream: move, source, self: this.#line.self, folder, lives: (node) => !this.#line.isDead(node) })
+      const { verdict, frozenSinceMs, images } = await receiveJob({ job, stream: move, source, self: this.#line.self, folder, lives: (node) => !this.#line.isDead(node) })
       rememberNeeds(job, offer.data.needs)
       this.#copies.step(job.record.job, { type: 'stands' })
       await this.#awaitVerdict(job, verdict, move, offer.data.next)
       await restoreEnded(job.cgroup, folder)
+      const failed = whyRestoreFailed(images)
+      if (failed !== undefined && this.#copies.get(id)?.at === 'running') job.lose(`node ${this.#line.self} could not let it go on: ${failed}`)
+      job.hasArrived()
       if (this.#copies.get(id)?.at === 'running') this.#arrived(id, source, Math.round(nowMs() - frozenSinceMs))
     } catch (error) {
       if (job) {

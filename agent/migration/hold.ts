@@ -9,7 +9,7 @@ const HOLD_FOLDER = '/run/plump/hold-move'
 const POLL_MS = 20
 
 /**
- * source: `copying` after the first round of pre-copy, `frozen` when all is dumped, `committing` before home is asked, `committed` when home has
+ * source: `copying` after the rounds of pre-copy, `frozen` when all is dumped, `committing` before home is asked, `committed` when home has
  * spoken and nobody knows yet. target: `receiving` before the first page, `restored` when the job stands there, `taking-over` when it is its own and
  * does not run yet.
  */

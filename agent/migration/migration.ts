@@ -200,7 +200,7 @@ class Mover {
       stopWatching = this.#watchTarget(to, stream)
       await stream.expect('welcome')
       const figures = await moveToTarget({
-        job, to, address: meshAddress(to), folder, stream, progress,
+        job, to, address: meshAddress(to), memoryBytes: offer.memoryBytes, folder, stream, progress,
         commit: async () => {
           const said = await this.#departure.commit(job, to, next)
           taken = said !== 'aborted'

@@ -1,5 +1,7 @@
 /** Pages the final dump may send without anybody noticing, whatever the wire: 8 MiB. */
 const FEW_PAGES = 2_048
+/** With less memory than this, a job stands no longer for being dumped whole than it would for starting criu once more: 1 MiB. */
+const WHOLE_AT_ONCE_BYTES = 1024 * 1024
 const ROUNDS_LIMIT = 8
 /** A round that leaves more than this part of the round before is not worth another: the job writes as fast as the wire carries. */
 const SHRINK_FACTOR = 0.8
@@ -29,6 +31,11 @@ export interface PreCopyDecision {
   estimatedFreezeMs: number
 }
 
+/** Whether a job with this much memory is worth a round of pre-copy at all. */
+export function needsPreCopy(memoryBytes: number): boolean {
+  return memoryBytes > WHOLE_AT_ONCE_BYTES
+}
+
 /**
  * The stop rule of pre-copy, after the rounds so far (at least one): go on while the freeze to expect is longer than the budget and rounds
  * still shrink. The rate at which the job writes is that of the last round; each page is sent again only once a round.
@@ -43,7 +50,8 @@ export function decidePreCopy(rounds: readonly Round[], options: PreCopyOptions)
   const dirtyPages = before ? Math.round(Math.min(last.pages * (last.durationMs / Math.max(1, before.durationMs)), totalPages(rounds))) : last.pages
   const estimatedFreezeMs = Math.round(options.fixedFreezeMs + (dirtyPages * PAGE_BYTES) / Math.max(1, bytesPerMs))
   const decision = (go: PreCopyDecision['go'], why: PreCopyDecision['why']): PreCopyDecision => ({ go, why, dirtyPages, estimatedFreezeMs })
-  if (last.pages <= FEW_PAGES && (before || last.pages === 0)) return decision('final-dump', 'few-pages')
+  // Even if it has written to all of them again.
+  if (last.pages <= FEW_PAGES) return decision('final-dump', 'few-pages')
   if (!before) return decision('another-round', 'first-round')
   if (dirtyPages <= FEW_PAGES) return decision('final-dump', 'few-pages')
   if (estimatedFreezeMs <= options.freezeBudgetMs) return decision('final-dump', 'short-enough')

@@ -40,7 +40,10 @@ export async function recoverMoves(context: AgentContext, { holder, copies, line
     if (held) await settle(held, copy, { holder, copies, line }, context)
     else copies.forget(id)
   }))
-  for (const { cgroup } of holder.jobs) for (const folder of folders) await restoreEnded(cgroup, folder)
+  for (const job of holder.jobs) {
+    for (const folder of folders) await restoreEnded(job.cgroup, folder)
+    job.hasArrived()
+  }
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 }
 

@@ -13,7 +13,7 @@ import { parseDumpStats } from './criu-images.ts'
 import { handedOver, mountsOf, terminalsOf } from './handed-over.ts'
 import { standStillAt } from './hold.ts'
 import { connectForPages } from './pages-connection.ts'
-import { decidePreCopy, type PreCopyDecision, type Round } from './precopy.ts'
+import { decidePreCopy, needsPreCopy, type PreCopyDecision, type Round } from './precopy.ts'
 import { couldNotSend, reasonInLog, refusal } from './refusal.ts'
 import { openVerdict, startCriu } from './verdict.ts'
 import type { MoveStream } from './wire.ts'
@@ -29,6 +29,8 @@ export interface SourceMove {
   to: NodeId
   /** Of the target in the mesh. */
   address: string
+  /** What it uses now. */
+  memoryBytes: number
   /** Images and pipes of this move. */
   folder: string
   stream: MoveStream
@@ -45,13 +47,14 @@ export async function moveToTarget(move: SourceMove): Promise<Pick<MigrationRepo
   if (pid === undefined) throw new NodeError('JOB_ENDED', `job ${job.id} has ended`, 'see how with: plump job ls')
   rmSync(folder, { recursive: true, force: true })
   const rounds: Round[] = []
-  for (let decision: PreCopyDecision['go'] = 'another-round'; decision === 'another-round';) {
+  for (let decision: PreCopyDecision['go'] = needsPreCopy(move.memoryBytes) ? 'another-round' : 'final-dump'; decision === 'another-round';) {
     rounds.push(await preCopyRound(move, pid, rounds.length + 1))
     const judged = decidePreCopy(rounds, { freezeBudgetMs: FREEZE_BUDGET_MS, fixedFreezeMs: FIXED_FREEZE_MS })
     const last = rounds.at(-1)
     move.progress(`round ${rounds.length}: ${last?.bytes ?? 0} bytes, ${judged.dirtyPages} pages dirty, freeze of about ${judged.estimatedFreezeMs} ms to expect`)
     decision = judged.go
   }
+  await standStillAt('copying')
   // What it wrote goes home while it still runs; after the freeze, only the rest has to.
   await sendFilesHome(job)
   const final = await finalDump(move, pid, rounds.length + 1)
@@ -63,7 +66,6 @@ async function preCopyRound(move: SourceMove, pid: number, round: number): Promi
   const startMs = nowMs()
   const { options, pages } = await prepareRound(move, pid, round)
   const code = await startCriu(preDumpArguments(options), { move: move.folder, stdin: pages }).ended
-  if (round === 1) await standStillAt('copying')
   if (code !== 0) throw dumpFailed(options.folder)
   const { pagesWritten } = parseDumpStats(readFileSync(`${options.folder}/stats-dump`))
   return { pages: pagesWritten, bytes: pagesWritten * PAGE_BYTES, durationMs: Math.max(1, nowMs() - startMs) }

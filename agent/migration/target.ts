@@ -51,11 +51,17 @@ export async function makeRoom(holder: Holder, offer: Offer, places: { self: Nod
   return held
 }
 
-/**
- * Takes pages and images until the job stands here, stopped at criu's point of no return; `frozenSinceMs` is when its last round began, in which it
- * stood still at the source. Throws when it does not come to that.
- */
-export async function receiveJob(arrival: Arrival): Promise<{ verdict: Verdict; frozenSinceMs: number }> {
+/** A job that stands here, stopped at criu's point of no return. */
+export interface StandingJob {
+  verdict: Verdict
+  /** When its last round began, in which it stood still at the source. */
+  frozenSinceMs: number
+  /** Folder of the images it is restored from. */
+  images: string
+}
+
+/** Takes pages and images until the job stands here. Throws when it does not come to that. */
+export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
   const { stream, folder } = arrival
   let pages: { criu: Promise<Criu>; server: Server } | undefined
   let round = 0
@@ -81,9 +87,10 @@ export async function receiveJob(arrival: Arrival): Promise<{ verdict: Verdict; 
         stream.answer({ is: 'listening' })
       } else if (order.do === 'file') await receiveFile(stream, `${folder}/${round}/${order.name}`, order.bytes)
       else if (order.do === 'restore') {
-        await restore(arrival, verdict, order, `${folder}/${round}`)
+        const images = `${folder}/${round}`
+        await restore(arrival, verdict, order, images)
         stands = true
-        return { verdict, frozenSinceMs }
+        return { verdict, frozenSinceMs, images }
       } else break
     }
     throw new NodeError('MOVE_GIVEN_UP', 'the source gave the move up', 'the job goes on where it was')
@@ -160,12 +167,18 @@ function failureOf(job: HeldJob, folder: string): { reason: Promise<string>; sto
   const watch = async (): Promise<string> => {
     for (let seen = false; !stopped;) {
       const alive = processesIn(job.cgroup).length > 0
-      const log = readTextIfThere(`${folder}/restore.log`) ?? ''
-      if (log.includes('Restoring FAILED') || (seen && !alive)) return /Error (.*)/.exec(log)?.[1] ?? 'no reason given'
+      const gaveUp = whyRestoreFailed(folder) ?? (seen && !alive ? 'no reason given' : undefined)
+      if (gaveUp !== undefined) return gaveUp
       seen ||= alive
       await pause(RESTORE_POLL_MS)
     }
     return ''
   }
   return { reason: watch(), stop: () => { stopped = true } }
+}
+
+/** Why criu gave up, by its log; undefined when it did not. */
+export function whyRestoreFailed(images: string): string | undefined {
+  const log = readTextIfThere(`${images}/restore.log`) ?? ''
+  return log.includes('Restoring FAILED') ? /Error (.*)/.exec(log)?.[1] ?? 'no reason given' : undefined
 }

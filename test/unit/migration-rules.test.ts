@@ -6,7 +6,7 @@ import { whyCantMove, type JobView, type OpenFile } from '../../agent/migration/
 import { joinFeatures, usableFlags, whyCpuDiffers } from '../../agent/migration/cpu-features.ts'
 import { parseCpuImage, parseDumpStats } from '../../agent/migration/criu-images.ts'
 import { linkRemaps } from '../../agent/migration/file-locks.ts'
-import { decidePreCopy, type Round } from '../../agent/migration/precopy.ts'
+import { decidePreCopy, needsPreCopy, type Round } from '../../agent/migration/precopy.ts'
 import { mappedDevices } from '../../agent/migration/proc-snapshot.ts'
 import { couldNotSend, reasonInLog, refusal, toCantmove } from '../../agent/migration/refusal.ts'
 import { parseTcpTable } from '../../agent/migration/tcp-table.ts'
@@ -20,7 +20,14 @@ function round(pages: number, durationMs: number): Round {
 }
 
 describe('the stop rule of pre-copy', () => {
-  test('the first round of a job with pages is always followed by another', () => {
+  test('a job with little memory is dumped whole at once', () => {
+    expect(needsPreCopy(500_000)).toBe(false)
+    expect(needsPreCopy(8_000_000)).toBe(true)
+  })
+  test('when all that a job has is few pages, one round is enough, whatever it writes', () => {
+    expect(decidePreCopy([round(1_500, 100)], OPTIONS)).toMatchObject({ go: 'final-dump', why: 'few-pages' })
+  })
+  test('the first round of a job with many pages is always followed by another', () => {
     expect(decidePreCopy([round(60_000, 4_000)], OPTIONS)).toMatchObject({ go: 'another-round', why: 'first-round' })
   })
   test('few dirty pages are sent in the final dump', () => {

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Lab } from '../../builder/lab/lab.ts'
 import type { LabNode } from '../../builder/lab/lab-node.ts'
@@ -18,7 +19,7 @@ const COUNTER = `BEGIN {
   print "end " written
 }`
 
-test('a job moves there and back while it writes and loses no line; a move to nowhere is refused and the job goes on; an agent that starts anew gives an unfinished move up', async () => {
+test('a job moves there and back while it writes and loses no line; a move to nowhere is refused and the job goes on; a signal reaches it as it lands; an agent that starts anew gives an unfinished move up', async () => {
   await withLab({ nodes: 2, medium: 'kernel' }, async (lab) => {
     await knowsJobs(lab)
     const [home, guest] = [lab.node(1), lab.node(2)]
@@ -43,9 +44,24 @@ test('a job moves there and back while it writes and loses no line; a move to no
     const written = output.length - 1
     expect(output).toEqual([...Array.from({ length: written }, (_, index) => String(index + 1)), `end ${written}`])
 
+    await signalAsItLands(lab, guestId)
     await agentEndsDuringMove(lab, guestId)
   })
 })
+
+/** A signal that comes when home has given the job to its next node, and criu there has not let it go on yet: it is held back until then, and ends the job. */
+async function signalAsItLands(lab: Lab, guestId: number): Promise<void> {
+  const [home, guest] = [lab.node(1), lab.node(2)]
+  const hold = '/run/plump/hold-move/taking-over'
+  const id = (await said(home, 'mosrun --nomig -b sleep 100000')).trim()
+  await said(guest, `mkdir -p ${dirname(hold)} && touch ${hold}`)
+  await said(home, `plump migrate ${id} ${guestId} > /run/move.txt 2>&1 & exit 0`)
+  await until('the job lands', STEP_LIMIT_SECONDS, async () => (await guest.exec(`test -e ${hold}.reached`)).exitCode === 0)
+  await said(home, `plump job kill ${id} KILL`)
+  await said(guest, `rm ${hold} ${hold}.reached`)
+  await until('it has ended', STEP_LIMIT_SECONDS, async () => (await shown(home, id)).outcome !== undefined)
+  expect((await shown(home, id)).outcome).toEqual({ signal: 9 })
+}
 
 /** The agent of the source ends while it copies, and starts anew: the job goes on here, nothing of it is left there, and it can be moved then. */
 async function agentEndsDuringMove(lab: Lab, guestId: number): Promise<void> {
