@@ -57,11 +57,18 @@ export const streamsSchema = z.strictObject({
   stderr: outputSchema,
 })
 
+/** Most images of a job are files of some hundred bytes, and the job stands still while they travel: those up to this size go together. */
+export const SMALL_FILE_BYTES = 64 * 1024
+
+const imageNameSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.img$/)
+
 /** Orders of the source, one frame each. */
 export const sourceOrderSchema = z.discriminatedUnion('do', [
   /** Receive pages of this round; the round before is its parent. */
   z.strictObject({ do: z.literal('receive'), round: z.int().min(1).max(64) }),
-  z.strictObject({ do: z.literal('file'), name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.img$/), bytes: z.int().min(0).max(256 * 1024 * 1024) }),
+  z.strictObject({ do: z.literal('file'), name: imageNameSchema, bytes: z.int().min(0).max(256 * 1024 * 1024) }),
+  /** Files whose bytes come together, in one frame. */
+  z.strictObject({ do: z.literal('small-files'), files: z.array(z.strictObject({ name: imageNameSchema, bytes: z.int().min(0).max(SMALL_FILE_BYTES) })).min(1).max(1_000) }),
   z.strictObject({ do: z.literal('restore'), streams: streamsSchema, handedOver: z.array(z.strictObject({ descriptor: z.int().min(0).max(9), key: z.string().regex(/^(?:pipe|tty):?\[[0-9a-f:]+\]$/) })).max(8) }),
   z.strictObject({ do: z.literal('take-over') }),
   z.strictObject({ do: z.literal('discard') }),

@@ -4,21 +4,19 @@ import { readProcFigures } from '../api/proc-figures.ts'
 import { readTextIfThere } from '../os/files.ts'
 import { once } from '../os/once.ts'
 import { run } from '../os/run.ts'
+import { CpuShares } from './cpu-shares.ts'
 
 /** Control groups (version 2) of jobs: `plump/own/JOB` for this node's own, `plump/guests/JOB` for those of others. */
 const MOUNT = '/sys/fs/cgroup'
 const CONTROLLERS = '+memory +cpu +pids'
 const CPU_PERIOD_US = 100_000
-/**
- * All jobs together beside each process of the node itself, 100 being as much as one of those: agent, criu and the mesh have little to do, and while
- * they wait for a CPU, jobs elsewhere wait for them.
- */
-const JOBS_WEIGHT = 20
 /** A fork bomb must leave the node its shells. */
 const PROCESSES_LIMIT = 4_096
 /** What guests together leave free beside what the node itself uses: 1/16 of its memory, at least 64 MiB. */
 const LEFT_FREE = 1 / 16
 const LEFT_FREE_LEAST_BYTES = 64 * 1024 * 1024
+
+export const cpuShares = new CpuShares(`${MOUNT}/plump`)
 
 /** Mounts the hierarchy and makes the two groups; once, at the first job. */
 export const prepareCgroups = once(mountCgroups)
@@ -30,7 +28,7 @@ async function mountCgroups(): Promise<void> {
     mkdirSync(`${MOUNT}/${group}`, { recursive: true })
     writeFileSync(`${MOUNT}/${group}/cgroup.subtree_control`, CONTROLLERS)
   }
-  writeFileSync(`${MOUNT}/plump/cpu.weight`, String(JOBS_WEIGHT))
+  cpuShares.apply()
   // The kernel ends a guest before the node itself runs out; the node's own jobs are its users' business.
   const { memoryTotalKiB, memoryUsedKiB } = readProcFigures()
   const jobsBytes = Number(readFileSync(`${MOUNT}/plump/memory.current`, 'utf8'))
@@ -60,22 +58,6 @@ export function makeCgroup(cgroup: string, limits: Limits): void {
     writeFileSync(`${cgroup}/memory.swap.max`, '0')
   }
   if (limits.cpus !== undefined) writeFileSync(`${cgroup}/cpu.max`, `${Math.round(limits.cpus * CPU_PERIOD_US)} ${CPU_PERIOD_US}`)
-}
-
-/** What a job's group weighs; the default of the kernel. While it moves it comes first, or it would stand still for as long as the others let criu wait. */
-const WEIGHT = 100
-const MOVING_WEIGHT = 10_000
-
-export function setMoving(cgroup: string, moving: boolean): void {
-  if (existsSync(cgroup)) writeFileSync(`${cgroup}/cpu.weight`, String(moving ? MOVING_WEIGHT : WEIGHT))
-}
-
-/** Own jobs and guests share the CPUs by their numbers: one guest beside nine own jobs gets a tenth and not half. */
-export function shareByNumbers(own: number, guests: number): void {
-  for (const [group, jobs] of [['own', own], ['guests', guests]] as const) {
-    const file = `${MOUNT}/plump/${group}/cpu.weight`
-    if (existsSync(file)) writeFileSync(file, String(Math.min(MOVING_WEIGHT, WEIGHT * Math.max(1, jobs))))
-  }
 }
 
 /** Ids, as this node counts them, of all processes of a job. */

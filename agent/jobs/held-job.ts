@@ -89,20 +89,20 @@ export class HeldJob {
     writeFileSync(mountsFile(this.folder), mountTable(this.mounts(), `${this.folder}/root`))
     const { spec } = this.record
     const isHidden = hiddenByApplet(spec, this.homeRoot, await busyboxApplets())
-    await this.startWith(startCommand(spec, { folder: this.folder, cgroup: this.cgroup, homeRoot: this.homeRoot, isHidden }), { from: 'start' })
-  }
-
-  /** Runs a keeper's command line, job-start's or one that restores the job, and connects to its pipes. */
-  async startWith(command: readonly string[], stdio: StdioState): Promise<void> {
     this.save()
-    const keeper = await startKeeper(command)
-    this.#connect(keeper, stdio)
+    this.#connect(await startKeeper(startCommand(spec, { folder: this.folder, cgroup: this.cgroup, homeRoot: this.homeRoot, isHidden })), { from: 'start' })
   }
 
-  /** Runs the keeper's command line that restores the job, whose streams stood like this where it was frozen. Until it goes on, they stand so here too. */
-  async arrive(command: readonly string[], streams: StreamsJson): Promise<void> {
+  /** Runs the keeper's command line that is to restore the job, once its images are here. Throws NodeError JOB_NOT_STARTED. */
+  async prepareArrival(command: readonly string[]): Promise<void> {
+    this.save()
+    this.#keeper = await startKeeper(command)
+  }
+
+  /** It is restored now; its streams stood like this where it was frozen. Until it goes on, they stand so here too. */
+  arrive(streams: StreamsJson): void {
     this.#orders.hold()
-    await this.startWith(command, noteArrival(this.folder, streams))
+    if (this.#keeper !== undefined) this.#connect(this.#keeper, noteArrival(this.folder, streams))
   }
 
   /** It stands here, and has not gone on yet: whose it is, migration knows. */
@@ -291,7 +291,11 @@ export class HeldJob {
 
   /** Takes away what is left in files; false while its last processes still end. */
   removeTraces(): boolean {
-    if (!removeCgroup(this.cgroup)) return false
+    if (!removeCgroup(this.cgroup)) {
+      // One that was about to join the group when the others were ended.
+      killCgroup(this.cgroup)
+      return false
+    }
     for (const name of ['held.json', 'keeper', 'mounts', 'cpu.json', TERMINAL_FILE, ARRIVAL_FILE]) rmSync(`${this.folder}/${name}`, { force: true })
     // Never with what is in it: the root of a home was mounted there, in the job's own view.
     removeIfEmpty(`${this.folder}/root`)

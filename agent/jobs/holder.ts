@@ -9,7 +9,7 @@ import { NodeError } from '../api/node-error.ts'
 import type { AgentContext } from '../capability.ts'
 import { namesIn, readTextIfThere } from '../os/files.ts'
 import type { Peers } from '../peers/peers.ts'
-import { prepareCgroups, shareByNumbers } from './cgroups.ts'
+import { cpuShares, prepareCgroups } from './cgroups.ts'
 import { HeldJob, type HeldRecord } from './held-job.ts'
 import { openLink } from './link.ts'
 import type { JobPlace } from './mounts.ts'
@@ -69,7 +69,7 @@ export class Holder {
 
   /**
    * Makes the place for a job without starting it: its folder, its control group's parents, its root. For `start`, and for whoever restores a job here:
-   * call {@link HeldJob.startWith} with the keeper's command line then, and {@link Holder.link} once it runs.
+   * call {@link HeldJob.prepareArrival} with the keeper's command line then, and {@link Holder.link} once it runs.
    */
   async prepare(record: HeldRecord): Promise<HeldJob> {
     const { id, home } = record.job
@@ -211,7 +211,7 @@ export class Holder {
   #shareCpus(): void {
     const self = this.#self()
     const own = this.jobs.filter(({ record }) => record.job.home === self).length
-    shareByNumbers(own, this.#jobs.size - own)
+    cpuShares.shareByNumbers(own, this.#jobs.size - own)
   }
 
   /** The group can be taken away when its last process has ended. */

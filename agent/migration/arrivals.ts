@@ -7,7 +7,7 @@ import type { NodeId } from '../../schema/node-state.ts'
 import type { PeerHeader } from '../../schema/peer.ts'
 import { NodeError } from '../api/node-error.ts'
 import { nowMs } from '../os/clock.ts'
-import { setMoving } from '../jobs/cgroups.ts'
+import { cpuShares } from '../jobs/cgroups.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import type { Holder } from '../jobs/holder.ts'
 import type { ToCopy } from './commit-machine.ts'
@@ -93,6 +93,7 @@ export class Arrivals {
       }
       refuse(error)
     } finally {
+      if (job) cpuShares.setMoving(job.cgroup, undefined)
       dropSetAside(folder)
       dropImages(folder)
       this.#coming = undefined
@@ -126,7 +127,6 @@ export class Arrivals {
     // Its locks are free when the source has ended its copy.
     if (ours && existsSync(`${moveFolder(id, next)}/again`)) await move.closed(SOURCE_ENDS_MS)
     if (ours) job.setLeaving(false)
-    if (ours) setMoving(job.cgroup, false)
     if (ours) job.goesOn()
     verdict.say(ours ? 'go' : 'no')
     if (ours) this.#holder.link(job)

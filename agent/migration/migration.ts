@@ -6,10 +6,12 @@ import { copyCallSchema, migrationReportSchema, orderSchema, testMoveReportSchem
 import type { NodeId } from '../../schema/node-state.ts'
 import type { ApiAnswers } from '../api/answers.ts'
 import { NodeError } from '../api/node-error.ts'
+import { parseGroupRssKiB } from '../balance/proc-load.ts'
 import type { AgentContext, Capability } from '../capability.ts'
-import { cgroupFigures, setMoving } from '../jobs/cgroups.ts'
+import { cgroupFigures, cpuShares } from '../jobs/cgroups.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import type { Jobs } from '../jobs/jobs.ts'
+import { readTextIfThere } from '../os/files.ts'
 import type { Peers } from '../peers/peers.ts'
 import { Arrivals, type Arrived } from './arrivals.ts'
 import { CantMoveWatch } from './cantmove-watch.ts'
@@ -193,14 +195,14 @@ class Mover {
     let taken = false
     let stream: MoveStream | undefined
     let stopWatching = (): void => undefined
-    setMoving(job.cgroup, true)
+    cpuShares.setMoving(job.cgroup, 'copying')
     try {
       const offer = { channel: 'migrate', next, record, needs: await needsOf(job), memoryBytes: cgroupFigures(job.cgroup).memoryBytes }
       stream = new MoveStream(await this.#peers.open(to, offer))
       stopWatching = this.#watchTarget(to, stream)
       await stream.expect('welcome')
       const figures = await moveToTarget({
-        job, to, address: meshAddress(to), memoryBytes: offer.memoryBytes, folder, stream, progress,
+        job, to, address: meshAddress(to), ownBytes: parseGroupRssKiB(readTextIfThere(`${job.cgroup}/memory.stat`) ?? '') * 1024, folder, stream, progress,
         commit: async () => {
           const said = await this.#departure.commit(job, to, next)
           taken = said !== 'aborted'
@@ -217,7 +219,7 @@ class Mover {
       this.#context.log.named('migration').warn(`job ${id} stays here: ${failure.message}`)
       throw failure
     } finally {
-      setMoving(job.cgroup, false)
+      cpuShares.setMoving(job.cgroup, undefined)
       stopWatching()
       stream?.close()
       rmSync(folder, { recursive: true, force: true })

@@ -32,8 +32,8 @@ export interface PreCopyDecision {
 }
 
 /** Whether a job with this much memory is worth a round of pre-copy at all. */
-export function needsPreCopy(memoryBytes: number): boolean {
-  return memoryBytes > WHOLE_AT_ONCE_BYTES
+export function needsPreCopy(ownBytes: number): boolean {
+  return ownBytes > WHOLE_AT_ONCE_BYTES
 }
 
 /**

@@ -1,8 +1,9 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import type { MigrationReport } from '../../schema/migration.ts'
 import type { NodeId } from '../../schema/node-state.ts'
 import { NodeError } from '../api/node-error.ts'
+import { cpuShares } from '../jobs/cgroups.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import { streamsToJson } from '../jobs/stdio-json.ts'
 import { nowMs } from '../os/clock.ts'
@@ -29,8 +30,8 @@ export interface SourceMove {
   to: NodeId
   /** Of the target in the mesh. */
   address: string
-  /** What it uses now. */
-  memoryBytes: number
+  /** Its memory without what is cached of files. */
+  ownBytes: number
   /** Images and pipes of this move. */
   folder: string
   stream: MoveStream
@@ -47,7 +48,7 @@ export async function moveToTarget(move: SourceMove): Promise<Pick<MigrationRepo
   if (pid === undefined) throw new NodeError('JOB_ENDED', `job ${job.id} has ended`, 'see how with: plump job ls')
   rmSync(folder, { recursive: true, force: true })
   const rounds: Round[] = []
-  for (let decision: PreCopyDecision['go'] = needsPreCopy(move.memoryBytes) ? 'another-round' : 'final-dump'; decision === 'another-round';) {
+  for (let decision: PreCopyDecision['go'] = needsPreCopy(move.ownBytes) ? 'another-round' : 'final-dump'; decision === 'another-round';) {
     rounds.push(await preCopyRound(move, pid, rounds.length + 1))
     const judged = decidePreCopy(rounds, { freezeBudgetMs: FREEZE_BUDGET_MS, fixedFreezeMs: FIXED_FREEZE_MS })
     const last = rounds.at(-1)
@@ -88,6 +89,7 @@ async function finalDump(move: SourceMove, pid: number, round: number): Promise<
   const pipes = handedOver(job)
   const verdict = await openVerdict(move.folder)
   job.setLeaving(true)
+  cpuShares.setMoving(job.cgroup, 'standing')
   const criu = startCriu(finalDumpArguments(options), { move: move.folder, stdin: pages })
   let taken = false
   let frozen: Awaited<ReturnType<HeldJob['stdio']['freeze']>> | undefined
@@ -99,9 +101,7 @@ async function finalDump(move: SourceMove, pid: number, round: number): Promise<
     frozen = await job.stdio.freeze()
     await sendFilesHome(job)
     await standStillAt('frozen')
-    for (const name of readdirSync(options.folder)) {
-      if (name.endsWith('.img') && !/^page(?:s|map)-/.test(name)) await stream.sendFile(`${options.folder}/${name}`, name, statSync(`${options.folder}/${name}`).size)
-    }
+    await stream.sendFiles(options.folder, readdirSync(options.folder).filter((name) => name.endsWith('.img') && !/^page(?:s|map)-/.test(name)))
     stream.order({ do: 'restore', streams: streamsToJson(frozen), handedOver: pipes })
     await withLimit(stream.expect('restored'), RESTORE_LIMIT_MS)
     await standStillAt('committing')

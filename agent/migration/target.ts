@@ -6,10 +6,9 @@ import { meshAddress, nodeOfMeshAddress } from '../../schema/mesh-address.ts'
 import { PAGES_PORT, type Offer, type SourceOrder } from '../../schema/migration.ts'
 import type { NodeId } from '../../schema/node-state.ts'
 import { NodeError } from '../api/node-error.ts'
-import { makeCgroup, processesIn, setMoving } from '../jobs/cgroups.ts'
+import { cpuShares, makeCgroup, processesIn } from '../jobs/cgroups.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import type { Holder } from '../jobs/holder.ts'
-import { keeperCommand } from '../jobs/start-command.ts'
 import { nowMs } from '../os/clock.ts'
 import { readTextIfThere } from '../os/files.ts'
 import { pageServerArguments, restoreArguments } from './criu-arguments.ts'
@@ -18,8 +17,9 @@ import { standStillAt } from './hold.ts'
 import { mountsHere } from './mounts-here.ts'
 import { PAGES_KEEP_ALIVE_MS } from './pages-connection.ts'
 import { refusal } from './refusal.ts'
+import { ARGUMENTS_PIPE, startRestorer, tellRestorer } from './restorer.ts'
 import { openVerdict, startCriu, type Criu, type Verdict } from './verdict.ts'
-import { SMALL_FILE_BYTES, type MoveStream } from './wire.ts'
+import type { MoveStream } from './wire.ts'
 
 const PAGES_LIMIT_MS = 30_000
 const RESTORE_POLL_MS = 20
@@ -45,7 +45,7 @@ export async function makeRoom(holder: Holder, offer: Offer, places: { self: Nod
   // Until the job has been taken over, the end of what stands here is not its end.
   held.setLeaving(true)
   makeCgroup(held.cgroup, spec.limits)
-  setMoving(held.cgroup, true)
+  cpuShares.setMoving(held.cgroup, 'copying')
   rmSync(places.folder, { recursive: true, force: true })
   mkdirSync(places.folder, { recursive: true, mode: 0o700 })
   return held
@@ -66,8 +66,10 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
   let pages: { criu: Promise<Criu>; server: Server } | undefined
   let round = 0
   let frozenSinceMs = nowMs()
-  // Before the job stands still at the source: it costs a program.
-  const verdict = await openVerdict(folder)
+  // Before the job stands still at the source: all this costs programs.
+  const verdict = await openVerdict(folder, [ARGUMENTS_PIPE])
+  const prepared = startRestorer(arrival.job, folder)
+  prepared.catch(() => undefined)
   let stands = false
   const settlePages = async (): Promise<void> => {
     if (!pages) return
@@ -79,15 +81,18 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
   await standStillAt('receiving')
   try {
     for (let order = await stream.nextOrder(); order; order = await stream.nextOrder()) {
-      await (order.do === 'file' ? Promise.resolve() : settlePages())
+      if (order.do !== 'file' && order.do !== 'small-files') await settlePages()
       if (order.do === 'receive') {
         round = order.round
         frozenSinceMs = nowMs()
         pages = await receivePages(arrival, round)
         stream.answer({ is: 'listening' })
       } else if (order.do === 'file') await receiveFile(stream, `${folder}/${round}/${order.name}`, order.bytes)
+      else if (order.do === 'small-files') await receiveSmallFiles(stream, `${folder}/${round}`, order.files)
       else if (order.do === 'restore') {
         const images = `${folder}/${round}`
+        await prepared
+        cpuShares.setMoving(arrival.job.cgroup, 'standing')
         await restore(arrival, verdict, order, images)
         stands = true
         return { verdict, frozenSinceMs, images }
@@ -96,7 +101,11 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
     throw new NodeError('MOVE_GIVEN_UP', 'the source gave the move up', 'the job goes on where it was')
   } finally {
     pages?.server.close()
-    if (!stands) verdict.close()
+    if (!stands) {
+      // What it started is ended with the job's place.
+      await prepared.catch(() => undefined)
+      verdict.close()
+    }
   }
 }
 
@@ -125,16 +134,18 @@ async function receivePages({ source, self, folder }: Arrival, round: number): P
 }
 
 async function receiveFile(stream: MoveStream, path: string, bytes: number): Promise<void> {
-  if (bytes <= SMALL_FILE_BYTES) {
-    const pieces: Buffer[] = []
-    for await (const piece of piecesOf(stream, path, bytes)) pieces.push(piece)
-    return writeFileSync(path, Buffer.concat(pieces), { mode: 0o600 })
-  }
   const file = createWriteStream(path, { mode: 0o600 })
   for await (const piece of piecesOf(stream, path, bytes)) {
     if (!file.write(piece)) await new Promise<void>((resolve) => file.once('drain', () => resolve()))
   }
   await new Promise<void>((resolve) => file.end(() => resolve()))
+}
+
+async function receiveSmallFiles(stream: MoveStream, folder: string, files: readonly { name: string; bytes: number }[]): Promise<void> {
+  const body = await stream.nextBytes()
+  if (body?.length !== files.reduce((sum, { bytes }) => sum + bytes, 0)) throw new RangeError(`the small files of ${folder} did not arrive whole`)
+  let at = 0
+  for (const { name, bytes } of files) writeFileSync(`${folder}/${name}`, body.subarray(at, at += bytes), { mode: 0o600 })
 }
 
 /** Bytes of a file as they come. Throws RangeError when they are more, or the connection ends before. */
@@ -150,13 +161,13 @@ async function* piecesOf(stream: MoveStream, path: string, bytes: number): Async
 async function restore(arrival: Arrival, verdict: Verdict, { streams, handedOver }: Extract<SourceOrder, { do: 'restore' }>, folder: string): Promise<void> {
   const { job } = arrival
   if (hasLocks(folder)) setLocksAside(folder, arrival.folder, job.homeRoot)
-  // On a terminal, criu's 0 is the new one; the pipes keep their numbers.
   const mounts = await mountsHere(job, folder, arrival.lives)
-  const program = ['/usr/lib/plump/job-restore', job.cgroup, `${job.folder}/root`, job.homeRoot, arrival.folder, ...restoreArguments({ folder, handedOver, mounts })]
-  await job.arrive(keeperCommand(job.folder, job.record.spec.stdio, program), streams)
+  job.arrive(streams)
+  const told = tellRestorer(arrival.folder, restoreArguments({ folder, handedOver, mounts }))
   const failed = failureOf(job, folder)
   const first = await Promise.race([verdict.reached.then(() => undefined), failed.reason])
   failed.stop()
+  told.close()
   if (first === undefined) return
   throw new NodeError('RESTORE_FAILED', `node ${arrival.self} cannot restore it: ${first}`, 'the job goes on where it was; try another node')
 }

@@ -18,12 +18,13 @@ export interface Verdict {
   close(): void
 }
 
-/** Makes the two pipes in the folder of a move. Both are held open here, so neither side ever waits for the other to open. */
-export async function openVerdict(folder: string): Promise<Verdict> {
+/** Makes the two pipes in the folder of a move, and `others` at the same go. The two are held open here, so neither side ever waits for the other to open. */
+export async function openVerdict(folder: string, others: readonly string[] = []): Promise<Verdict> {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const [reachedPath, verdictPath] = [`${folder}/reached`, `${folder}/verdict`]
-  for (const path of [reachedPath, verdictPath]) rmSync(path, { force: true })
-  await run('mkfifo', ['-m', '600', reachedPath, verdictPath])
+  const paths = [reachedPath, verdictPath, ...others.map((name) => `${folder}/${name}`)]
+  for (const path of paths) rmSync(path, { force: true })
+  await run('mkfifo', ['-m', '600', ...paths])
   const socket = new Socket({ fd: openSync(reachedPath, constants.O_RDWR | constants.O_NONBLOCK), readable: true, writable: false })
   const verdictPipe = openSync(verdictPath, constants.O_RDWR | constants.O_NONBLOCK)
   let open = true

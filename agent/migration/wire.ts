@@ -1,14 +1,14 @@
-import { createReadStream, readFileSync } from 'node:fs'
+import { createReadStream, readFileSync, statSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
-import { sourceOrderSchema, targetAnswerSchema, type SourceOrder, type TargetAnswer } from '../../schema/migration.ts'
+import { SMALL_FILE_BYTES, sourceOrderSchema, targetAnswerSchema, type SourceOrder, type TargetAnswer } from '../../schema/migration.ts'
 import { NodeError } from '../api/node-error.ts'
-import { encodeFrame, frameSplitter, type Frame } from '../peers/frames.ts'
+import { encodeFrame, FRAME_LIMIT_BYTES, frameSplitter, type Frame } from '../peers/frames.ts'
 
 /** The channel `migrate` between source and target: JSON frames, and raw frames with the bytes of a file behind the order that names it. */
 const KIND = { json: 1, bytes: 2 } as const
 const QUEUE_LIMIT_FRAMES = 64
-/** Most images of a job are files of some hundred bytes, and the job stands still while they travel: they are read and written at one go. */
-export const SMALL_FILE_BYTES = 64 * 1024
+/** Small files that go together, so that they fit a frame. */
+const TOGETHER = Math.floor(FRAME_LIMIT_BYTES / SMALL_FILE_BYTES)
 
 /** A framed stream that is read one message at a time. */
 export class MoveStream {
@@ -49,12 +49,20 @@ export class MoveStream {
     this.#stream.write(encodeFrame(KIND.json, Buffer.from(JSON.stringify(answer))))
   }
 
-  /** Sends a file behind its order. */
-  async sendFile(path: string, name: string, bytes: number): Promise<void> {
-    this.order({ do: 'file', name, bytes })
-    if (bytes <= SMALL_FILE_BYTES) return void (bytes > 0 && this.#stream.write(encodeFrame(KIND.bytes, readFileSync(path))))
-    for await (const piece of createReadStream(path)) {
-      if (!this.#stream.write(encodeFrame(KIND.bytes, piece as Buffer))) await new Promise((resolve) => this.#stream.once('drain', resolve).once('close', resolve))
+  /** Sends files of a folder, each behind the order that names it, the small ones together. */
+  async sendFiles(folder: string, names: readonly string[]): Promise<void> {
+    const files = names.map((name) => ({ name, bytes: statSync(`${folder}/${name}`).size }))
+    const small = files.filter(({ bytes }) => bytes <= SMALL_FILE_BYTES)
+    for (let first = 0; first < small.length; first += TOGETHER) {
+      const together = small.slice(first, first + TOGETHER)
+      this.order({ do: 'small-files', files: together })
+      this.#stream.write(encodeFrame(KIND.bytes, Buffer.concat(together.map(({ name }) => readFileSync(`${folder}/${name}`)))))
+    }
+    for (const { name, bytes } of files.filter((file) => !small.includes(file))) {
+      this.order({ do: 'file', name, bytes })
+      for await (const piece of createReadStream(`${folder}/${name}`)) {
+        if (!this.#stream.write(encodeFrame(KIND.bytes, piece as Buffer))) await new Promise((resolve) => this.#stream.once('drain', resolve).once('close', resolve))
+      }
     }
   }
 

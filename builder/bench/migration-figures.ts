@@ -125,31 +125,39 @@ async function measureLoad(pair: Pair, load: Load): Promise<LoadFigures> {
   const program = `/var/tmp/load-${load.bytes}-${load.dirtyBytesPerSecond}`
   const file = loadProgram(load).toString('base64')
   for (const node of [home, other]) await said(node, `echo ${file} | base64 -d > ${program}; chmod 755 ${program}`)
-  const job = (await said(home, `mosrun -b ${program} < /dev/null`)).trim()
   try {
-    await said(home, `until plump job show ${job} --json | awk -F '[:,]' '/"memoryBytes"/ { exit $2 < ${load.bytes} }'; do sleep 1; done`)
-    const moves: MigrationReport[] = []
-    const wanted = load.bytes > LARGE_BYTES ? LARGE_MOVES : MOVES
-    for (let move = 0; move < wanted; move++) {
-      const { node } = jobSchema.parse(JSON.parse(await said(home, `plump job show ${job} --json`)))
-      const [holder, to] = node === homeId ? [home, otherId] : [other, homeId]
-      moves.push(migrationReportSchema.parse(JSON.parse(await said(holder, `plump migrate ${job} ${to} --json`))))
-    }
-    const move = moves.toSorted((one, another) => one.freezeMs - another.freezeMs)[Math.floor(wanted / 2)]
-    if (!move) throw new Error('no move was made')
-    const { node } = jobSchema.parse(JSON.parse(await said(home, `plump job show ${job} --json`)))
-    const tested = await (node === homeId ? home : other).exec(`plump testmove ${job} --json`, { limitSeconds: TESTMOVE_LIMIT_SECONDS })
-    const abort = tested.exitCode === 0 ? { abortMs: testMoveSchema.parse(JSON.parse(tested.stdout)).resumeMs } : {}
-    await said(home, endLine(job))
-    const { freezeMs, totalMs, bytes, rounds } = move
-    return { load, move: { freezeMs, totalMs, bytes, rounds }, ...abort, bare: await measureBareCriu(program, load, home, other, meshAddress(otherId)) }
+    const { move, abort } = await withLoad(home, program, load, (job) => measureMoves(pair, load, job))
+    const bare = await withLoad(home, program, load, (job) => measureBareCriu({ job, home, homeId, to: other, address: meshAddress(otherId) }))
+    return { load, move, ...abort, bare }
   } finally {
-    await said(home, endLine(job))
     for (const node of [home, other]) await said(node, `rm -f ${program}`)
   }
 }
 
-/** Ends a job, if it has not ended yet. */
-function endLine(job: string): string {
-  return `plump job kill ${job} KILL 2> /dev/null; plump wait ${job} || true`
+/** Runs the load as a job on its home until `measure` is through with it. */
+async function withLoad<T>(home: LabNode, program: string, load: Load, measure: (job: string) => Promise<T>): Promise<T> {
+  const job = (await said(home, `mosrun -b ${program} < /dev/null`)).trim()
+  try {
+    await said(home, `until plump job show ${job} --json | awk -F '[:,]' '/"memoryBytes"/ { exit $2 < ${load.bytes} }'; do sleep 1; done`)
+    return await measure(job)
+  } finally {
+    await said(home, `plump job kill ${job} KILL 2> /dev/null; plump wait ${job} || true`)
+  }
+}
+
+/** Moves the job to the other node and back, and at last has the node that holds it give a move up. */
+async function measureMoves({ home, other, homeId, otherId }: Pair, load: Load, job: string): Promise<{ move: LoadFigures['move']; abort: Pick<LoadFigures, 'abortMs'> }> {
+  const moves: MigrationReport[] = []
+  const wanted = load.bytes > LARGE_BYTES ? LARGE_MOVES : MOVES
+  const isHome = async (): Promise<boolean> => jobSchema.parse(JSON.parse(await said(home, `plump job show ${job} --json`))).node === homeId
+  for (let move = 0; move < wanted; move++) {
+    const [holder, to] = await isHome() ? [home, otherId] : [other, homeId]
+    moves.push(migrationReportSchema.parse(JSON.parse(await said(holder, `plump migrate ${job} ${to} --json`))))
+  }
+  const median = moves.toSorted((one, another) => one.freezeMs - another.freezeMs)[Math.floor(wanted / 2)]
+  if (!median) throw new Error('no move was made')
+  const tested = await (await isHome() ? home : other).exec(`plump testmove ${job} --json`, { limitSeconds: TESTMOVE_LIMIT_SECONDS })
+  const abort = tested.exitCode === 0 ? { abortMs: testMoveSchema.parse(JSON.parse(tested.stdout)).resumeMs } : {}
+  const { freezeMs, totalMs, bytes, rounds } = median
+  return { move: { freezeMs, totalMs, bytes, rounds }, abort }
 }

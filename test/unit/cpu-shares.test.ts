@@ -1,0 +1,52 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { CpuShares } from '../../agent/jobs/cpu-shares.ts'
+
+const GROUPS = ['.', 'own', 'own/0a64-1', 'own/0a64-2', 'guests', 'guests/0a65-7']
+let root = ''
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'plump-shares-'))
+  for (const group of GROUPS) {
+    mkdirSync(join(root, group), { recursive: true })
+    for (const file of ['cpu.idle', 'cpu.weight']) writeFileSync(join(root, group, file), '0')
+  }
+})
+afterEach(() => rmSync(root, { recursive: true }))
+
+/** Of each group its weight, or that it is idle. */
+function shares(): string[] {
+  const read = (group: string, file: string): string => readFileSync(join(root, group, file), 'utf8')
+  return GROUPS.map((group) => (read(group, 'cpu.idle') === '1' ? 'idle' : read(group, 'cpu.weight')))
+}
+
+test('a job that moves comes first; while it stands, all others are idle, and afterwards everything is as before', () => {
+  const cpu = new CpuShares(root)
+  cpu.shareByNumbers(2, 1)
+  cpu.apply()
+  const before = ['20', '200', '100', '100', '100', '100']
+  expect(shares()).toEqual(before)
+  cpu.setMoving(`${root}/own/0a64-1`, 'copying')
+  expect(shares()).toEqual(['20', '200', '10000', '100', '100', '100'])
+  cpu.setMoving(`${root}/own/0a64-1`, 'standing')
+  expect(shares()).toEqual(['idle', '200', '10000', 'idle', 'idle', 'idle'])
+  cpu.shareByNumbers(3, 1)
+  expect(shares()).toEqual(['idle', '300', '10000', 'idle', 'idle', 'idle'])
+  cpu.setMoving(`${root}/guests/0a65-7`, 'standing')
+  expect(shares()).toEqual(['idle', '300', '10000', 'idle', '100', '10000'])
+  cpu.shareByNumbers(2, 1)
+  cpu.setMoving(`${root}/own/0a64-1`, undefined)
+  cpu.setMoving(`${root}/guests/0a65-7`, undefined)
+  expect(shares()).toEqual(before)
+})
+
+test('what an agent before this one left is put right; a group that is gone is no matter', () => {
+  new CpuShares(root).setMoving(`${root}/own/0a64-1`, 'standing')
+  rmSync(join(root, 'own/0a64-2'), { recursive: true })
+  new CpuShares(root).apply()
+  mkdirSync(join(root, 'own/0a64-2'))
+  for (const file of ['cpu.idle', 'cpu.weight']) writeFileSync(join(root, 'own/0a64-2', file), '0')
+  expect(shares()).toEqual(['20', '100', '100', '0', '100', '100'])
+})
