@@ -3,13 +3,12 @@ import { writeSync } from 'node:fs'
 import type { Job, Outcome } from '../../schema/job.ts'
 import type { Signal } from '../../schema/job-signals.ts'
 import { NodeError } from '../api/node-error.ts'
+import { Acknowledger } from '../jobs/acknowledger.ts'
 import { decodeData, decodePosition, encodeData, encodeJson, encodePosition, FRAME, openLink, type Link } from '../jobs/link.ts'
-import { StreamReceiver, StreamSender } from '../jobs/streams.ts'
+import { INPUT_WINDOW_BYTES, OUTPUT_WINDOW_BYTES, StreamReceiver, StreamSender } from '../jobs/streams.ts'
 import type { Frame } from '../peers/frames.ts'
 import { openJobs } from './job-client.ts'
 
-/** Input that the job's node has not acknowledged yet; beyond it, stdin is not read. */
-const INPUT_WINDOW_BYTES = 256 * 1024
 const REATTACH_LIMIT_MS = 30_000
 const REATTACH_PAUSE_MS = 200
 const SUSPEND_CHARACTER = 0x1a
@@ -30,6 +29,7 @@ class AttachedJob {
   readonly #job: Job
   readonly #input = new StreamSender(INPUT_WINDOW_BYTES)
   readonly #outputs = new Map([[1, new StreamReceiver()], [2, new StreamReceiver()]] as const)
+  readonly #acknowledgers = new Map(([1, 2] as const).map((stream) => [stream, new Acknowledger(OUTPUT_WINDOW_BYTES, (offset) => this.#send(FRAME.ack, encodePosition(stream, offset)))]))
   #inputFlows = false
   #link: Link | undefined
   #outcome: Outcome | undefined
@@ -113,11 +113,12 @@ class AttachedJob {
     const fresh = receiver?.take(chunk)
     if (receiver === undefined || fresh === undefined || fresh.length === 0) return
     const behind = receiver.nextOffset
+    const acknowledger = this.#acknowledgers.get(stream)
     this.#unwritten += 1
     const output = stream === 1 ? process.stdout : process.stderr
     output.write(fresh, () => {
       this.#unwritten -= 1
-      this.#send(FRAME.ack, encodePosition(stream, behind))
+      acknowledger?.taken(behind)
     })
   }
 

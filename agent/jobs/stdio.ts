@@ -1,11 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { Acknowledger } from './acknowledger.ts'
 import { FRAME, encodeData, encodePosition, type StreamNumber } from './link.ts'
 import type { KeeperCommand, KeeperEnd } from './keeper.ts'
 import { drainPipe, openPipeReader, openPipeWriter, type PipeReader, type PipeWriter } from './pipe-ends.ts'
-import { StreamReceiver, StreamSender, UNKNOWN_OFFSET, type Chunk } from './streams.ts'
-
-/** Unacknowledged output that is kept per stream; a job that writes more waits. */
-export const OUTPUT_WINDOW_BYTES = 1024 * 1024
+import { INPUT_WINDOW_BYTES, OUTPUT_WINDOW_BYTES, StreamReceiver, StreamSender, UNKNOWN_OFFSET, type Chunk } from './streams.ts'
 
 /** `script` carries what a job writes to its terminal on to the pipe; when nothing has come for this time, it has nothing left. */
 const TERMINAL_QUIET_MS = 100
@@ -51,6 +49,7 @@ export class JobStdio {
   readonly #edges: StdioEdges
   #stdin = new StreamReceiver()
   #stdinEnded = false
+  readonly #stdinTaken = new Acknowledger(INPUT_WINDOW_BYTES, (offset) => this.#edges.send(FRAME.ack, encodePosition(0, offset)))
   #stdinAdopts = false
   #writer: PipeWriter | undefined
   #status: PipeReader | undefined
@@ -105,7 +104,7 @@ export class JobStdio {
     }
     const fresh = this.#stdin.take(chunk)
     const behind = this.#stdin.nextOffset
-    const taken = (): void => this.#edges.send(FRAME.ack, encodePosition(0, behind))
+    const taken = (): void => this.#stdinTaken.taken(behind)
     // Nobody reads it any more: to the user that is as if it had been read.
     if (this.#writer === undefined || fresh.length === 0) return taken()
     this.#writer.write(fresh, taken)

@@ -3,6 +3,11 @@
  * acknowledged is kept, and after a break both ends agree on the offset to go on from. So nothing is lost and nothing comes twice.
  */
 
+/** Output of a job that its user has not acknowledged, kept per stream; a job that writes more waits. */
+export const OUTPUT_WINDOW_BYTES = 1024 * 1024
+/** Input that the job's node has not acknowledged yet; beyond it, stdin is not read. */
+export const INPUT_WINDOW_BYTES = 256 * 1024
+
 /** In the place of an offset to go on from: the agent was started anew and does not know; go on behind what was acknowledged. */
 export const UNKNOWN_OFFSET = Number.MAX_SAFE_INTEGER
 

@@ -30,7 +30,7 @@ export interface BalanceFigures {
   balanceMs: number
   /** Moves that took. */
   balanceMoves: number
-  /** What each node computes per second while all of them do, in chunks of the loop. */
+  /** What each node computes per second while all of them do, in chunks of the loop: the mean of before and after the jobs that may move. */
   chunksPerSecond: number[]
   /** Chunks in each of the {@link JOBS} jobs. */
   chunksPerJob: number
@@ -56,12 +56,17 @@ export async function measureBalance(iso: string, options: BalanceBenchOptions):
   try {
     await openCluster(lab, signal)
     report('what the nodes compute, all at the same time')
-    const { chunksPerSecond, otherShare } = await measureRates(lab)
-    const chunksPerJob = Math.max(1, Math.round(PERFECT_SECONDS * sum(chunksPerSecond) / JOBS))
+    const first = await measureRates(lab)
+    const chunksPerJob = Math.max(1, Math.round(PERFECT_SECONDS * sum(first.chunksPerSecond) / JOBS))
     report(`${LOOPS} loops spread over ${NODES} nodes`)
     const spread = await measureSpread(lab)
+    // The computer that emulates the nodes is not equally fast at all times: what they compute is measured right before and right after.
+    const before = await measureRates(lab)
     report(`${JOBS} jobs that may move`)
     const moved = await measureJobs(lab, chunksPerJob)
+    const after = await measureRates(lab)
+    const chunksPerSecond = before.chunksPerSecond.map((rate, index) => (rate + (after.chunksPerSecond[index] ?? rate)) / 2)
+    const otherShare = (before.otherShare + after.otherShare) / 2
     report(`${JOBS} jobs that stay`)
     for (const node of lab.nodes) await said(node, 'mosctl stay', signal)
     const stayed = await measureJobs(lab, chunksPerJob)
