@@ -8,6 +8,13 @@ import { namesIn } from '../os/files.ts'
  * they wait for a CPU, jobs elsewhere wait for them.
  */
 const JOBS_WEIGHT = 20
+/** The same while one of them stands still for longer than {@link GIVING_WAY_MS}. */
+const JOBS_WEIGHT_STANDING = 100
+/**
+ * How long jobs as a whole give way to the node's own programs when one begins to stand. What is dumped or restored is among them, and has nothing of a CPU
+ * that the mesh takes for the pages of another job: most moves are over by then, and no move fails by it.
+ */
+const GIVING_WAY_MS = 3_000
 /** What a job's group weighs; the default of the kernel. While it moves it comes before the others. */
 const WEIGHT = 100
 const MOVING_WEIGHT = 10_000
@@ -18,14 +25,15 @@ const KINDS = ['own', 'guests'] as const
 export type MovePhase = 'copying' | 'standing'
 
 /**
- * How jobs share the CPUs of a node, by their control groups. While a job stands still for a move, all others and jobs as a whole become idle groups, which
- * whoever wakes up displaces at once: criu and the processes it steps through hand over to each other some hundred times, and beside a busy job each of them
+ * How jobs share the CPUs of a node, by their control groups. While a job stands still for a move, all others, and at first jobs as a whole, are idle groups,
+ * which whoever wakes up displaces at once: criu and the processes it steps through hand over to each other some hundred times, and beside a busy job each of them
  * would wait for the end of its slice.
  */
 export class CpuShares {
   readonly #root: string
   readonly #moving = new Map<string, MovePhase>()
   #numbers = { own: 1, guests: 1 }
+  #givingWay: NodeJS.Timeout | undefined
 
   /** @param root the control group of all jobs, with `own` and `guests` in it. */
   constructor(root: string) {
@@ -42,13 +50,19 @@ export class CpuShares {
   setMoving(cgroup: string, phase: MovePhase | undefined): void {
     if (phase === undefined) this.#moving.delete(cgroup)
     else this.#moving.set(cgroup, phase)
+    clearTimeout(this.#givingWay)
+    this.#givingWay = this.#standing().length === 0 ? undefined : setTimeout(() => {
+      this.#givingWay = undefined
+      this.apply()
+    }, GIVING_WAY_MS)
     this.apply()
   }
 
   /** Sets all shares: also what an agent before this one may have left. */
   apply(): void {
     const standing = this.#standing()
-    share(this.#root, standing.length > 0 ? 'idle' : JOBS_WEIGHT)
+    if (this.#givingWay !== undefined) share(this.#root, 'idle')
+    else share(this.#root, standing.length > 0 ? JOBS_WEIGHT_STANDING : JOBS_WEIGHT)
     this.#shareAmongKinds(standing)
     for (const kind of KINDS) {
       for (const name of namesIn(`${this.#root}/${kind}`)) {

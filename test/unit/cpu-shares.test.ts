@@ -1,20 +1,24 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { CpuShares } from '../../agent/jobs/cpu-shares.ts'
 
 const GROUPS = ['.', 'own', 'own/0a64-1', 'own/0a64-2', 'guests', 'guests/0a65-7']
 let root = ''
 
 beforeEach(() => {
+  vi.useFakeTimers()
   root = mkdtempSync(join(tmpdir(), 'plump-shares-'))
   for (const group of GROUPS) {
     mkdirSync(join(root, group), { recursive: true })
     for (const file of ['cpu.idle', 'cpu.weight']) writeFileSync(join(root, group, file), '0')
   }
 })
-afterEach(() => rmSync(root, { recursive: true }))
+afterEach(() => {
+  vi.useRealTimers()
+  rmSync(root, { recursive: true })
+})
 
 /** Of each group its weight, or that it is idle. */
 function shares(): string[] {
@@ -32,8 +36,9 @@ test('a job that moves comes first; while it stands, all others are idle, and af
   expect(shares()).toEqual(['20', '200', '10000', '100', '100', '100'])
   cpu.setMoving(`${root}/own/0a64-1`, 'standing')
   expect(shares()).toEqual(['idle', '200', '10000', 'idle', 'idle', 'idle'])
+  vi.advanceTimersByTime(10_000)
   cpu.shareByNumbers(3, 1)
-  expect(shares()).toEqual(['idle', '300', '10000', 'idle', 'idle', 'idle'])
+  expect(shares()).toEqual(['100', '300', '10000', 'idle', 'idle', 'idle'])
   cpu.setMoving(`${root}/guests/0a65-7`, 'standing')
   expect(shares()).toEqual(['idle', '300', '10000', 'idle', '100', '10000'])
   cpu.shareByNumbers(2, 1)
