@@ -12,7 +12,7 @@ const JOBS_WEIGHT = 20
 const JOBS_WEIGHT_STANDING = 100
 /**
  * How long jobs as a whole give way to the node's own programs when one begins to stand. What is dumped or restored is among them, and has nothing of a CPU
- * that the mesh takes for the pages of another job: most moves are over by then, and no move fails by it.
+ * that the mesh takes for the pages of another job: for so short a time, no move fails by that.
  */
 const GIVING_WAY_MS = 3_000
 /** What a job's group weighs; the default of the kernel. While it moves it comes before the others. */

@@ -1,6 +1,6 @@
 /** Pages the final dump may send without anybody noticing, whatever the wire: 8 MiB. */
 const FEW_PAGES = 2_048
-/** With less memory than this, a job stands no longer for being dumped whole than it would for starting criu once more: 1 MiB. */
+/** With no more memory than this, a round of pre-copy is little but the start of criu on both nodes: 1 MiB. */
 const WHOLE_AT_ONCE_BYTES = 1024 * 1024
 const ROUNDS_LIMIT = 8
 /** A round that leaves more than this part of the round before is not worth another: the job writes as fast as the wire carries. */

@@ -122,6 +122,8 @@ async function finalDump(move: SourceMove, pid: number, round: number): Promise<
       await criu.ended
       if (frozen) job.stdio.thaw(frozen)
       job.setLeaving(false)
+      // Home may be long in hearing that the move is off; the other jobs need not wait for that.
+      cpuShares.setMoving(job.cgroup, 'copying')
     }
     verdict.close()
   }
