@@ -64,8 +64,8 @@ const imageNameSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.img$
 
 /** Orders of the source, one frame each. */
 export const sourceOrderSchema = z.discriminatedUnion('do', [
-  /** Receive pages of this round; the round before is its parent. */
-  z.strictObject({ do: z.literal('receive'), round: z.int().min(1).max(64) }),
+  /** Receive pages of this round; the round before is its parent. For the last one the job stands still. */
+  z.strictObject({ do: z.literal('receive'), round: z.int().min(1).max(64), last: z.boolean() }),
   z.strictObject({ do: z.literal('file'), name: imageNameSchema, bytes: z.int().min(0).max(256 * 1024 * 1024) }),
   /** Files whose bytes come together, in one frame. */
   z.strictObject({ do: z.literal('small-files'), files: z.array(z.strictObject({ name: imageNameSchema, bytes: z.int().min(0).max(SMALL_FILE_BYTES) })).min(1).max(1_000) }),

@@ -62,7 +62,7 @@ export class Driver {
   constructor(context: AgentContext, peers: Peers, { tell, setSpeed }: BalanceEdges) {
     this.#context = context
     this.#setSpeed = setSpeed
-    this.#moves = new Moves({ context, peers, jobs: this.jobs, mover: () => this.#mover, tell })
+    this.#moves = new Moves({ context, peers, jobs: this.jobs, mover: () => this.#mover, tell, moved: () => this.#decideAnew() })
     peers.answer(CHANNEL, balanceCallSchema, (call, from) => Promise.resolve(this.#answer(call, from)))
   }
 
@@ -167,6 +167,11 @@ export class Driver {
     this.log.note(input, judgements, now, new Date().toISOString())
     const job = jobs.find(({ id }) => id === move?.job)
     if (move !== undefined && job !== undefined) void this.#moves.move(core, input.node, move, job)
+  }
+
+  /** A move took longer than a second and is over: the next need not wait for the full second. */
+  #decideAnew(): void {
+    if (this.#balancer !== undefined && !this.#stopped) this.#decide(this.#balancer.core, this.#mover.held(), this.#mover.rules(), this.#members, this.#context.nowMs())
   }
 
   #answer(call: BalanceCall, from: NodeId): unknown {

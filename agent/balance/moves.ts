@@ -28,6 +28,8 @@ export interface MoveEdges {
   jobs: HeldJobs
   mover(): JobMover
   tell(happening: Happening): void
+  /** A move has ended well, and its target has room for another. */
+  moved(): void
 }
 
 /** Makes what was decided: asks the target for a place, moves the job, and tells the balancer what came of it. */
@@ -61,10 +63,12 @@ export class Moves {
       core.left({ rssKiB: job.rssKiB, tookMs: nowMs() - beganMs })
     } catch (error) {
       this.#failed(core, { job: job.id, from: node, to: target }, error)
+      return
     } finally {
       clearInterval(renewal)
-      void this.#call(target, { do: 'release', job: job.id })
+      await this.#call(target, { do: 'release', job: job.id })
     }
+    this.#edges.moved()
   }
 
   /** Reserves the best place for a job that is about to start; undefined when that is here. */

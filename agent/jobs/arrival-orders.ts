@@ -13,6 +13,11 @@ export class ArrivalOrders {
     this.#waiting ??= []
   }
 
+  /** The job is not all here yet. */
+  get areHeld(): boolean {
+    return this.#waiting !== undefined
+  }
+
   /** Carries an order out, now or when the job is all here. Of more than anybody gives meanwhile, the first count. */
   do(order: () => void): void {
     if (this.#waiting === undefined) order()

@@ -10,6 +10,8 @@ import { CpuShares } from './cpu-shares.ts'
 const MOUNT = '/sys/fs/cgroup'
 const CONTROLLERS = '+memory +cpu +pids'
 const CPU_PERIOD_US = 100_000
+const CPU_PERIOD_LONGEST_US = 1_000_000
+const CPU_QUOTA_LEAST_US = 1_000
 /** A fork bomb must leave the node its shells. */
 const PROCESSES_LIMIT = 4_096
 /** What guests together leave free beside what the node itself uses: 1/16 of its memory, at least 64 MiB. */
@@ -57,7 +59,19 @@ export function makeCgroup(cgroup: string, limits: Limits): void {
     writeFileSync(`${cgroup}/memory.max`, String(limits.memoryBytes))
     writeFileSync(`${cgroup}/memory.swap.max`, '0')
   }
-  if (limits.cpus !== undefined) writeFileSync(`${cgroup}/cpu.max`, `${Math.round(limits.cpus * CPU_PERIOD_US)} ${CPU_PERIOD_US}`)
+  limitCpus(cgroup, limits.cpus)
+}
+
+/** How many CPUs a job may use, down to a thousandth of one; undefined: all. One that has ended has no limit to set. */
+export function limitCpus(cgroup: string, cpus: number | undefined): void {
+  // The kernel takes no quota below 1 ms, and no period above 1 s: what is to have less of the CPU has it less often.
+  const periodUs = cpus === undefined ? CPU_PERIOD_US : Math.min(CPU_PERIOD_LONGEST_US, Math.max(CPU_PERIOD_US, Math.round(CPU_QUOTA_LEAST_US / cpus)))
+  const quota = cpus === undefined ? 'max' : Math.max(CPU_QUOTA_LEAST_US, Math.round(cpus * periodUs))
+  try {
+    writeFileSync(`${cgroup}/cpu.max`, `${quota} ${periodUs}`)
+  } catch (error) {
+    if (existsSync(cgroup)) throw error
+  }
 }
 
 /** Ids, as this node counts them, of all processes of a job. */
@@ -79,13 +93,17 @@ export function removeCgroup(cgroup: string): boolean {
   }
 }
 
-/** What a group uses, and how often the kernel has ended one of its processes for want of memory. */
-export function cgroupFigures(cgroup: string): { cpuSeconds: number; memoryBytes: number; processes: number; memoryKills: number } {
+/** What a group uses. Throws when it is gone. */
+export function cgroupFigures(cgroup: string): { cpuSeconds: number; memoryBytes: number; processes: number } {
   const number = (file: string, pattern: RegExp): number => Number(pattern.exec(readFileSync(`${cgroup}/${file}`, 'utf8'))?.[1] ?? 0)
   return {
     cpuSeconds: number('cpu.stat', /^usage_usec (\d+)/m) / 1e6,
     memoryBytes: number('memory.current', /^(\d+)/),
     processes: number('pids.current', /^(\d+)/),
-    memoryKills: number('memory.events', /^oom_kill (\d+)/m),
   }
+}
+
+/** How often the kernel has ended a process of a group for want of memory. */
+export function memoryKillsIn(cgroup: string): number {
+  return Number(/^oom_kill (\d+)/m.exec(readTextIfThere(`${cgroup}/memory.events`) ?? '')?.[1] ?? 0)
 }

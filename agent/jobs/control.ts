@@ -1,10 +1,9 @@
 import { constants, setPriority } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { JobFigures, SignalRequest, WindowSize } from '../../schema/job-link.ts'
+import type { SignalRequest, WindowSize } from '../../schema/job-link.ts'
 import { readTextIfThere } from '../os/files.ts'
 import { signalProcess } from '../os/processes.ts'
 import { run } from '../os/run.ts'
-import { cgroupFigures } from './cgroups.ts'
 import { initAndMain, isStopped, processesOfJob, terminalOf, type JobProcess } from './processes.ts'
 
 const SUSPEND_TRIES = 20
@@ -78,16 +77,5 @@ export function reniceJob(cgroup: string, niceness: number): void {
     } catch (error) {
       if (!(error instanceof Error && 'info' in error && (error.info as { errno?: number }).errno === -constants.errno.ESRCH)) throw error
     }
-  }
-}
-
-/** What a job uses; undefined when it has ended. */
-export function figuresOf(cgroup: string): JobFigures | undefined {
-  try {
-    const { cpuSeconds, memoryBytes, processes } = cgroupFigures(cgroup)
-    const all = processesOfJob(cgroup)
-    return { cpuSeconds, memoryBytes, processes, stopped: isStopped(all), niceness: initAndMain(all).main?.niceness ?? 0 }
-  } catch {
-    return undefined
   }
 }

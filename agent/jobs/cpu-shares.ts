@@ -8,13 +8,14 @@ import { namesIn } from '../os/files.ts'
  * they wait for a CPU, jobs elsewhere wait for them.
  */
 const JOBS_WEIGHT = 20
-/** The same while one of them stands still for longer than {@link GIVING_WAY_MS}. */
+/** The same while one of them stands still and they do not give way. */
 const JOBS_WEIGHT_STANDING = 100
 /**
- * How long jobs as a whole give way to the node's own programs when one begins to stand. What is dumped or restored is among them, and has nothing of a CPU
- * that the mesh takes for the pages of another job: for so short a time, no move fails by that.
+ * While one of them stands still, jobs as a whole give way to the node's own programs for so long, and then share with them for so long, in turn. What is dumped or
+ * restored is among them, and while they give way has nothing of a CPU that the mesh takes for the pages of another job.
  */
 const GIVING_WAY_MS = 3_000
+const SHARING_MS = 1_000
 /** What a job's group weighs; the default of the kernel. While it moves it comes before the others. */
 const WEIGHT = 100
 const MOVING_WEIGHT = 10_000
@@ -25,7 +26,7 @@ const KINDS = ['own', 'guests'] as const
 export type MovePhase = 'copying' | 'standing'
 
 /**
- * How jobs share the CPUs of a node, by their control groups. While a job stands still for a move, all others, and at first jobs as a whole, are idle groups,
+ * How jobs share the CPUs of a node, by their control groups. While a job stands still for a move, all others, and most of the time jobs as a whole, are idle groups,
  * which whoever wakes up displaces at once: criu and the processes it steps through hand over to each other some hundred times, and beside a busy job each of them
  * would wait for the end of its slice.
  */
@@ -33,7 +34,8 @@ export class CpuShares {
   readonly #root: string
   readonly #moving = new Map<string, MovePhase>()
   #numbers = { own: 1, guests: 1 }
-  #givingWay: NodeJS.Timeout | undefined
+  #givesWay = false
+  #turn: NodeJS.Timeout | undefined
 
   /** @param root the control group of all jobs, with `own` and `guests` in it. */
   constructor(root: string) {
@@ -50,18 +52,24 @@ export class CpuShares {
   setMoving(cgroup: string, phase: MovePhase | undefined): void {
     if (phase === undefined) this.#moving.delete(cgroup)
     else this.#moving.set(cgroup, phase)
-    clearTimeout(this.#givingWay)
-    this.#givingWay = this.#standing().length === 0 ? undefined : setTimeout(() => {
-      this.#givingWay = undefined
-      this.apply()
-    }, GIVING_WAY_MS)
+    clearTimeout(this.#turn)
+    this.#givesWay = false
+    if (this.#standing().length > 0) this.#takeTurns()
     this.apply()
+  }
+
+  #takeTurns(): void {
+    this.#givesWay = !this.#givesWay
+    this.#turn = setTimeout(() => {
+      this.#takeTurns()
+      this.apply()
+    }, this.#givesWay ? GIVING_WAY_MS : SHARING_MS)
   }
 
   /** Sets all shares: also what an agent before this one may have left. */
   apply(): void {
     const standing = this.#standing()
-    if (this.#givingWay !== undefined) share(this.#root, 'idle')
+    if (this.#givesWay) share(this.#root, 'idle')
     else share(this.#root, standing.length > 0 ? JOBS_WEIGHT_STANDING : JOBS_WEIGHT)
     this.#shareAmongKinds(standing)
     for (const kind of KINDS) {

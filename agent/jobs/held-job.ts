@@ -7,8 +7,9 @@ import { readTextIfThere, removeIfEmpty, writeAtomically } from '../os/files.ts'
 import type { Frame } from '../peers/frames.ts'
 import { ArrivalOrders } from './arrival-orders.ts'
 import { ARRIVAL_FILE, dropArrival, hasArrival, noteArrival, readArrival } from './arrival-state.ts'
-import { cgroupFigures, cgroupOf, killCgroup, makeCgroup, removeCgroup } from './cgroups.ts'
-import { figuresOf, reniceJob, setWindowSize, signalJob, suspendByTerminal } from './control.ts'
+import { cgroupOf, killCgroup, limitCpus, makeCgroup, memoryKillsIn, removeCgroup } from './cgroups.ts'
+import { reniceJob, setWindowSize, signalJob, suspendByTerminal } from './control.ts'
+import { JobGauge } from './job-gauge.ts'
 import { commandKeeper, keeperEnd, runningKeeper, startKeeper } from './keeper.ts'
 import { decodeData, decodePosition, encodeJson, FRAME, type Link } from './link.ts'
 import { parseOutcome } from './outcome.ts'
@@ -49,6 +50,7 @@ export class HeldJob {
   readonly #events: HeldJobEvents
   readonly #log: Log
   readonly #orders = new ArrivalOrders()
+  readonly #gauge: JobGauge
   #link: Link | undefined
   #keeper: number | undefined
   #outcome: Outcome | undefined
@@ -64,6 +66,7 @@ export class HeldJob {
     this.folder = jobFolder(place.id)
     this.homeRoot = place.homeRoot
     this.cgroup = cgroupOf(place.id, place.home !== place.self)
+    this.#gauge = new JobGauge(this.cgroup)
     this.#events = events
     this.#log = log
     this.stdio = new JobStdio({
@@ -125,6 +128,8 @@ export class HeldJob {
     const keeper = runningKeeper(this.folder)
     const arrival = readArrival(this.folder)
     if (arrival !== undefined) this.#orders.hold()
+    // A move may have held it back.
+    limitCpus(this.cgroup, this.record.spec.limits.cpus)
     if (keeper !== undefined) this.#connect(keeper, arrival ?? { from: 'unknown' })
     return keeper !== undefined
   }
@@ -182,7 +187,7 @@ export class HeldJob {
 
   /** What it uses now; undefined when it is about to end. */
   figures(): JobFigures | undefined {
-    const used = figuresOf(this.cgroup)
+    const used = this.#gauge.read()
     const figures = used && this.cantmove ? { ...used, cantmove: this.cantmove } : used
     if (figures !== undefined) this.#link?.send(FRAME.figures, encodeJson(figures))
     return figures
@@ -216,7 +221,12 @@ export class HeldJob {
 
   /** It runs here and is not about to arrive, to leave or to be over. */
   get isSettled(): boolean {
-    return !this.#leaving && !this.#over && !this.#statusEnded
+    return !this.#leaving && !this.#over && !this.#statusEnded && !this.isLanding
+  }
+
+  /** It stands here, or goes on already, and criu is not through with it: another criu would make that one give up, which ends the job. */
+  get isLanding(): boolean {
+    return this.#orders.areHeld
   }
 
   /** The home says that it is not ours to run any more: ends it and forgets it. */
@@ -260,7 +270,7 @@ export class HeldJob {
   /** Once the status is complete and all output has been read: the outcome, behind the last of the output. */
   #tellOutcome(): void {
     if (!this.#statusEnded || this.#leaving || this.#over || !this.stdio.isOutputOver) return
-    this.#outcome ??= parseOutcome(this.#statusText, this.#memoryKills())
+    this.#outcome ??= parseOutcome(this.#statusText, memoryKillsIn(this.cgroup))
     if (this.stdio.isFlowing) this.#link?.send(FRAME.outcome, encodeJson(this.#outcome))
   }
 
@@ -269,14 +279,6 @@ export class HeldJob {
     const init = this.initPid()
     if (this.record.spec.stdio === 'pipes' && init !== undefined) return `/proc/${init}/fd/0`
     return keeperEnd(this.#keeper ?? 0, 'stdin')
-  }
-
-  #memoryKills(): number {
-    try {
-      return cgroupFigures(this.cgroup).memoryKills
-    } catch {
-      return 0
-    }
   }
 
   #end(): void {

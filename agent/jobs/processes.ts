@@ -29,11 +29,13 @@ function readProcess(pid: number): JobProcess | undefined {
 
 /** Takes /proc/PID/stat and status apart (proc_pid_stat(5)); the command's name may have anything in it, so fields count from its closing bracket. */
 export function parseProcess(pid: number, stat: string, status: string): JobProcess {
+  return { pid, innerPid: Number(/^NSpid:.*\s(\d+)$/m.exec(status)?.[1] ?? pid), ...parseStat(stat) }
+}
+
+/** Of /proc/PID/stat alone. */
+export function parseStat(stat: string): Omit<JobProcess, 'pid' | 'innerPid'> {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const innerPid = Number(/^NSpid:.*\s(\d+)$/m.exec(status)?.[1] ?? pid)
-  return {
-    pid, innerPid, state: fields[0] ?? '?', parent: Number(fields[1]), processGroup: Number(fields[2]), foregroundGroup: Number(fields[5]), niceness: Number(fields[16]),
-  }
+  return { state: fields[0] ?? '?', parent: Number(fields[1]), processGroup: Number(fields[2]), foregroundGroup: Number(fields[5]), niceness: Number(fields[16]) }
 }
 
 /** Init of a job and its command, which is init's first child; undefined when they have ended or are not there yet. */

@@ -6,9 +6,10 @@ import { whyCantMove } from './cantmove.ts'
 import { snapshotJob } from './proc-snapshot.ts'
 import { toCantmove } from './refusal.ts'
 
-/** Each job is looked at this often; a new one at the next tick. */
+/** Each job is looked at this often, a new one at the next tick; of many, those that were not looked at for longest. */
 const CHECK_MS = 10_000
 const TICK_MS = 2_000
+const CHECKS_A_TICK = 2
 /** What criu refused is shown this long: /proc does not show it. */
 const REFUSAL_KEPT_MS = 60_000
 
@@ -48,10 +49,9 @@ export class CantMoveWatch {
   }
 
   #tick(): void {
-    const now = nowMs()
-    for (const job of this.#holder.jobs) {
-      // One that moves shows what criu does to it.
-      if (job.isSettled && now - (this.#checkedMs.get(job) ?? -Infinity) >= CHECK_MS) this.check(job)
-    }
+    const checkedMs = (job: HeldJob): number => this.#checkedMs.get(job) ?? -Infinity
+    // One that moves shows what criu does to it.
+    const due = this.#holder.jobs.filter((job) => job.isSettled && nowMs() - checkedMs(job) >= CHECK_MS)
+    for (const job of due.toSorted((one, another) => checkedMs(one) - checkedMs(another)).slice(0, CHECKS_A_TICK)) this.check(job)
   }
 }

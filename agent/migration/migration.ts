@@ -30,8 +30,8 @@ import { MoveStream } from './wire.ts'
 
 const ORDER_LIMIT_MS = 600_000
 const TIDY_MS = 10_000
-const MADE_LIMIT_MS = 10_000
-const MADE_POLL_MS = 20
+const READY_LIMIT_MS = 10_000
+const READY_POLL_MS = 20
 
 export interface Migration extends Capability {
   answers: Partial<ApiAnswers>
@@ -175,7 +175,7 @@ class Mover {
     if (this.#leaving !== undefined) throw new NodeError('BUSY', `job ${this.#leaving} is leaving this node; one moves at a time`, 'try again in a moment')
     this.#leaving = job.id
     try {
-      await untilMade(job)
+      await untilReady(job)
       const reason = this.#watch.check(job)
       if (reason) throw refusal(reason)
       return await act()
@@ -234,7 +234,9 @@ class Mover {
   }
 }
 
-/** A move may be ordered while the job's root is still being made. */
-async function untilMade(job: HeldJob): Promise<void> {
-  for (let waitedMs = 0; waitedMs < MADE_LIMIT_MS && job.isSettled && !job.hasItsRoot; waitedMs += MADE_POLL_MS) await pause(MADE_POLL_MS)
+/** A move may be ordered while the job's root is still being made, or while the job has only just come here. Throws NodeError BUSY. */
+async function untilReady(job: HeldJob): Promise<void> {
+  const isUnready = (): boolean => job.isLanding || (job.isSettled && !job.hasItsRoot)
+  for (let waitedMs = 0; waitedMs < READY_LIMIT_MS && isUnready(); waitedMs += READY_POLL_MS) await pause(READY_POLL_MS)
+  if (job.isLanding) throw new NodeError('BUSY', `job ${job.id} has only just come here`, 'try again in a moment')
 }

@@ -1,32 +1,39 @@
-/** Pages the final dump may send without anybody noticing, whatever the wire: 8 MiB. */
-const FEW_PAGES = 2_048
-/** With no more memory than this, a round of pre-copy is little but the start of criu on both nodes: 1 MiB. */
+/** With no more than this, a round of pre-copy is little but the start of criu on both nodes: 1 MiB. */
 const WHOLE_AT_ONCE_BYTES = 1024 * 1024
+/** Pages that the wire carries within this time may go while the job stands: it takes longer to restore it. */
+const UNNOTICED_MS = 200
 const ROUNDS_LIMIT = 8
-/** A round that leaves more than this part of the round before is not worth another: the job writes as fast as the wire carries. */
+/** When more than this part of what a round sent is to be sent again, the job writes nearly as fast as the wire carries. */
 const SHRINK_FACTOR = 0.8
+/** A job that does is held back to this part of the CPU that it used; and if that does not do, to this part of that. */
+const HELD_BACK_FACTOR = 1 / 10
+const LEAST_CPU_SHARE = 1 / 100
 const PAGE_BYTES = 4_096
 
 export interface Round {
-  /** Pages sent, which are those the job had written to since the round before; in the first round all it has. */
+  /** Pages sent: in the first round all it has, then those it had written to since the round before. */
   pages: number
   bytes: number
   /** From the start of this round to its end. */
   durationMs: number
 }
 
-export interface PreCopyOptions {
-  /** Freeze that is short enough. */
-  freezeBudgetMs: number
+export interface PreCopyState {
+  /** At least one. */
+  rounds: readonly Round[]
+  /** Pages it has written to since the last round began. */
+  dirtyPages: number
+  /** Of the CPU that it uses by itself, what it was given in the last round: 1 when it is not held back. */
+  cpuShare: number
   /** What freezing, dumping without pages and restoring take at least, from earlier moves or a guess. */
   fixedFreezeMs: number
 }
 
 export interface PreCopyDecision {
   go: 'another-round' | 'final-dump'
-  why: 'first-round' | 'too-long' | 'short-enough' | 'few-pages' | 'no-progress' | 'rounds-limit'
-  /** Pages the job will have written to when the next round starts. */
-  dirtyPages: number
+  why: 'short-enough' | 'few-pages' | 'rounds-limit' | 'shrinks' | 'hold-back' | 'no-progress'
+  /** For the next round, as in {@link PreCopyState}. */
+  cpuShare: number
   /** How long the job would stand if it were dumped now. */
   estimatedFreezeMs: number
 }
@@ -37,29 +44,23 @@ export function needsPreCopy(ownBytes: number): boolean {
 }
 
 /**
- * The stop rule of pre-copy, after the rounds so far (at least one): go on while the freeze to expect is longer than the budget and rounds
- * still shrink. The rate at which the job writes is that of the last round; each page is sent again only once a round.
+ * The stop rule of pre-copy: go on while the pages that the job has written to would hold it up for longer than anybody minds, and become fewer with each round.
+ * When they do not become fewer, the job is held back, as QEMU's auto-converge does with the processors of a machine that moves: it runs slowly for some seconds,
+ * and would otherwise stand still for as long.
  */
-export function decidePreCopy(rounds: readonly Round[], options: PreCopyOptions): PreCopyDecision {
+export function decidePreCopy({ rounds, dirtyPages, cpuShare, fixedFreezeMs }: PreCopyState): PreCopyDecision {
   const last = rounds.at(-1)
   if (!last) throw new Error('the stop rule needs a round to judge')
-  const before = rounds.at(-2)
   // Short rounds are mostly start-up; the best round tells what the wire carries.
   const bytesPerMs = Math.max(...rounds.map(({ bytes, durationMs }) => bytes / Math.max(1, durationMs)))
-  // While the last round ran, the job wrote at the rate seen in the round before; after the first round, nothing is known yet.
-  const dirtyPages = before ? Math.round(Math.min(last.pages * (last.durationMs / Math.max(1, before.durationMs)), totalPages(rounds))) : last.pages
-  const estimatedFreezeMs = Math.round(options.fixedFreezeMs + (dirtyPages * PAGE_BYTES) / Math.max(1, bytesPerMs))
-  const decision = (go: PreCopyDecision['go'], why: PreCopyDecision['why']): PreCopyDecision => ({ go, why, dirtyPages, estimatedFreezeMs })
-  // Even if it has written to all of them again.
-  if (last.pages <= FEW_PAGES) return decision('final-dump', 'few-pages')
-  if (!before) return decision('another-round', 'first-round')
-  if (dirtyPages <= FEW_PAGES) return decision('final-dump', 'few-pages')
-  if (estimatedFreezeMs <= options.freezeBudgetMs) return decision('final-dump', 'short-enough')
+  const pagesMs = (dirtyPages * PAGE_BYTES) / Math.max(1, bytesPerMs)
+  const decision = (go: PreCopyDecision['go'], why: PreCopyDecision['why'], share = cpuShare): PreCopyDecision => {
+    return { go, why, cpuShare: share, estimatedFreezeMs: Math.round(fixedFreezeMs + pagesMs) }
+  }
+  if (pagesMs <= UNNOTICED_MS) return decision('final-dump', 'short-enough')
+  if (!needsPreCopy(dirtyPages * PAGE_BYTES)) return decision('final-dump', 'few-pages')
   if (rounds.length >= ROUNDS_LIMIT) return decision('final-dump', 'rounds-limit')
-  if (last.pages > before.pages * SHRINK_FACTOR) return decision('final-dump', 'no-progress')
-  return decision('another-round', 'too-long')
-}
-
-function totalPages(rounds: readonly Round[]): number {
-  return Math.max(...rounds.map(({ pages }) => pages))
+  if (dirtyPages <= last.pages * SHRINK_FACTOR) return decision('another-round', 'shrinks')
+  if (cpuShare * HELD_BACK_FACTOR >= LEAST_CPU_SHARE) return decision('another-round', 'hold-back', cpuShare * HELD_BACK_FACTOR)
+  return decision('final-dump', 'no-progress')
 }

@@ -49,9 +49,18 @@ function viewProcess(pid: number): ProcessView {
   }
 }
 
+/** Whether a process is in the hands of another: of criu, while it dumps it, or of a debugger. */
+export function isTraced(pid: number): boolean {
+  return tracerIn(pid) !== 0
+}
+
+function tracerIn(pid: number): number {
+  return Number(/^TracerPid:\s*(\d+)/m.exec(readTextIfThere(`/proc/${pid}/status`) ?? '')?.[1] ?? 0)
+}
+
 /** Who traces a process, 0 for nobody. criu does while it dumps or restores, which is no debugger. */
 function tracerOf(pid: number): number {
-  const tracer = Number(/^TracerPid:\s*(\d+)/m.exec(readTextIfThere(`/proc/${pid}/status`) ?? '')?.[1] ?? 0)
+  const tracer = tracerIn(pid)
   return linkIfThere(`/proc/${tracer}/exe`) === CRIU ? 0 : tracer
 }
 

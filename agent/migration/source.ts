@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { MigrationReport } from '../../schema/migration.ts'
 import type { NodeId } from '../../schema/node-state.ts'
 import { NodeError } from '../api/node-error.ts'
-import { cpuShares } from '../jobs/cgroups.ts'
+import { cpuShares, processesIn } from '../jobs/cgroups.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import { streamsToJson } from '../jobs/stdio-json.ts'
 import { nowMs } from '../os/clock.ts'
@@ -11,15 +11,16 @@ import { readTextIfThere } from '../os/files.ts'
 import { run } from '../os/run.ts'
 import { finalDumpArguments, preDumpArguments, type DumpOptions } from './criu-arguments.ts'
 import { parseDumpStats } from './criu-images.ts'
+import { countDirtyPages } from './dirty-pages.ts'
 import { handedOver, mountsOf, terminalsOf } from './handed-over.ts'
 import { standStillAt } from './hold.ts'
 import { connectForPages } from './pages-connection.ts'
-import { decidePreCopy, needsPreCopy, type PreCopyDecision, type Round } from './precopy.ts'
+import { decidePreCopy, needsPreCopy, type Round } from './precopy.ts'
 import { couldNotSend, reasonInLog, refusal } from './refusal.ts'
+import { Throttle } from './throttle.ts'
 import { openVerdict, startCriu } from './verdict.ts'
 import type { MoveStream } from './wire.ts'
 
-const FREEZE_BUDGET_MS = 500
 const FIXED_FREEZE_MS = 300
 const PAGE_BYTES = 4_096
 const RESTORE_LIMIT_MS = 120_000
@@ -47,50 +48,73 @@ export async function moveToTarget(move: SourceMove): Promise<Pick<MigrationRepo
   const pid = job.initPid()
   if (pid === undefined) throw new NodeError('JOB_ENDED', `job ${job.id} has ended`, 'see how with: plump job ls')
   rmSync(folder, { recursive: true, force: true })
-  const rounds: Round[] = []
-  for (let decision: PreCopyDecision['go'] = needsPreCopy(move.ownBytes) ? 'another-round' : 'final-dump'; decision === 'another-round';) {
-    rounds.push(await preCopyRound(move, pid, rounds.length + 1))
-    const judged = decidePreCopy(rounds, { freezeBudgetMs: FREEZE_BUDGET_MS, fixedFreezeMs: FIXED_FREEZE_MS })
-    const last = rounds.at(-1)
-    move.progress(`round ${rounds.length}: ${last?.bytes ?? 0} bytes, ${judged.dirtyPages} pages dirty, freeze of about ${judged.estimatedFreezeMs} ms to expect`)
-    decision = judged.go
+  const throttle = new Throttle(job, pid)
+  try {
+    const rounds = needsPreCopy(move.ownBytes) ? await preCopy(move, pid, throttle) : []
+    await standStillAt('copying')
+    // What it wrote goes home while it still runs; after the freeze, only the rest has to.
+    await sendFilesHome(job)
+    const final = await finalDump(move, { pid, throttle, round: rounds.length + 1 })
+    stream.close()
+    return { rounds: rounds.length, bytes: rounds.reduce((sum, { bytes }) => sum + bytes, final.bytes), freezeMs: final.freezeMs, totalMs: Math.round(nowMs() - startMs) }
+  } finally {
+    throttle.release()
   }
-  await standStillAt('copying')
-  // What it wrote goes home while it still runs; after the freeze, only the rest has to.
-  await sendFilesHome(job)
-  const final = await finalDump(move, pid, rounds.length + 1)
-  stream.close()
-  return { rounds: rounds.length, bytes: rounds.reduce((sum, { bytes }) => sum + bytes, final.bytes), freezeMs: final.freezeMs, totalMs: Math.round(nowMs() - startMs) }
 }
 
-async function preCopyRound(move: SourceMove, pid: number, round: number): Promise<Round> {
+/** Copies pages while the job runs, until the rest may go while it stands. */
+async function preCopy(move: SourceMove, pid: number, throttle: Throttle): Promise<Round[]> {
+  const rounds: Round[] = []
+  for (let cpuShare = 1; ;) {
+    rounds.push(await preCopyRound(move, { pid, throttle, round: rounds.length + 1 }))
+    const dirtyPages = countDirtyPages(processesIn(move.job.cgroup))
+    const decision = decidePreCopy({ rounds, dirtyPages, cpuShare, fixedFreezeMs: FIXED_FREEZE_MS })
+    const slower = decision.cpuShare === 1 ? '' : `, held back to ${Math.round(decision.cpuShare * 100)} % of its CPU`
+    move.progress(`round ${rounds.length}: ${rounds.at(-1)?.bytes ?? 0} bytes, ${dirtyPages} pages dirty, freeze of about ${decision.estimatedFreezeMs} ms to expect${slower}`)
+    if (decision.go === 'final-dump') return rounds
+    cpuShare = decision.cpuShare
+    throttle.holdBack(cpuShare)
+  }
+}
+
+/** A dump of a job: the process of it that criu starts from, and which of the move's it is, from 1 on. */
+interface Dump {
+  pid: number
+  round: number
+  throttle: Throttle
+}
+
+async function preCopyRound(move: SourceMove, dump: Dump): Promise<Round> {
   const startMs = nowMs()
-  const { options, pages } = await prepareRound(move, pid, round)
-  const code = await startCriu(preDumpArguments(options), { move: move.folder, stdin: pages }).ended
+  const { options, pages } = await prepareRound(move, dump, false)
+  const criu = startCriu(preDumpArguments(options), { move: move.folder, stdin: pages })
+  void dump.throttle.stepAsideFor(criu.ended, 'it-goes-on')
+  const code = await criu.ended
   if (code !== 0) throw dumpFailed(options.folder)
   const { pagesWritten } = parseDumpStats(readFileSync(`${options.folder}/stats-dump`))
   return { pages: pagesWritten, bytes: pagesWritten * PAGE_BYTES, durationMs: Math.max(1, nowMs() - startMs) }
 }
 
 /** Makes the round's folder, has the target listen for its pages, and connects. */
-async function prepareRound(move: SourceMove, pid: number, round: number): Promise<{ options: DumpOptions; pages: Socket }> {
+async function prepareRound(move: SourceMove, { pid, round }: Dump, last: boolean): Promise<{ options: DumpOptions; pages: Socket }> {
   const folder = `${move.folder}/${round}`
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  move.stream.order({ do: 'receive', round })
+  move.stream.order({ do: 'receive', round, last })
   await move.stream.expect('listening')
   const pages = await connectForPages(move.address)
   const options = { pid, folder, ...(round === 1 ? {} : { parent: `../${round - 1}` }), sendsPages: true, terminals: terminalsOf(move.job), mounts: mountsOf(move.job, pid) }
   return { pages, options }
 }
 
-async function finalDump(move: SourceMove, pid: number, round: number): Promise<{ bytes: number; freezeMs: number }> {
+async function finalDump(move: SourceMove, dump: Dump): Promise<{ bytes: number; freezeMs: number }> {
   const { job, stream } = move
-  const { options, pages } = await prepareRound(move, pid, round)
+  const { options, pages } = await prepareRound(move, dump, true)
   const pipes = handedOver(job)
   const verdict = await openVerdict(move.folder)
   job.setLeaving(true)
   cpuShares.setMoving(job.cgroup, 'standing')
   const criu = startCriu(finalDumpArguments(options), { move: move.folder, stdin: pages })
+  void dump.throttle.stepAsideFor(criu.ended, 'for-good')
   let taken = false
   let frozen: Awaited<ReturnType<HeldJob['stdio']['freeze']>> | undefined
   try {

@@ -85,6 +85,7 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
       if (order.do === 'receive') {
         round = order.round
         frozenSinceMs = nowMs()
+        if (order.last) cpuShares.setMoving(arrival.job.cgroup, 'standing')
         pages = await receivePages(arrival, round)
         stream.answer({ is: 'listening' })
       } else if (order.do === 'file') await receiveFile(stream, `${folder}/${round}/${order.name}`, order.bytes)
@@ -92,7 +93,6 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
       else if (order.do === 'restore') {
         const images = `${folder}/${round}`
         await prepared
-        cpuShares.setMoving(arrival.job.cgroup, 'standing')
         await restore(arrival, verdict, order, images)
         stands = true
         return { verdict, frozenSinceMs, images }

@@ -5,18 +5,18 @@ import { describe, expect, test } from 'vitest'
 import { whyCantMove, type JobView, type OpenFile } from '../../agent/migration/cantmove.ts'
 import { joinFeatures, usableFlags, whyCpuDiffers } from '../../agent/migration/cpu-features.ts'
 import { parseCpuImage, parseDumpStats } from '../../agent/migration/criu-images.ts'
+import { dirtyEntries, writableAreas } from '../../agent/migration/dirty-pages.ts'
 import { linkRemaps } from '../../agent/migration/file-locks.ts'
-import { decidePreCopy, needsPreCopy, type Round } from '../../agent/migration/precopy.ts'
+import { decidePreCopy, needsPreCopy, type PreCopyState } from '../../agent/migration/precopy.ts'
 import { mappedDevices } from '../../agent/migration/proc-snapshot.ts'
 import { couldNotSend, reasonInLog, refusal, toCantmove } from '../../agent/migration/refusal.ts'
 import { parseTcpTable } from '../../agent/migration/tcp-table.ts'
 import { PROJECT_FOLDER } from '../../builder/version.ts'
 import { CANTMOVE } from '../../schema/cantmove.ts'
 
-const OPTIONS = { freezeBudgetMs: 500, fixedFreezeMs: 200 }
-
-function round(pages: number, durationMs: number): Round {
-  return { pages, bytes: pages * 4_096, durationMs }
+/** Rounds of so many pages in so many milliseconds, and what the job has written to since the last of them began. */
+function state(shapes: readonly (readonly [pages: number, durationMs: number])[], dirtyPages: number, cpuShare = 1): PreCopyState {
+  return { rounds: shapes.map(([pages, durationMs]) => ({ pages, bytes: pages * 4_096, durationMs })), dirtyPages, cpuShare, fixedFreezeMs: 300 }
 }
 
 describe('the stop rule of pre-copy', () => {
@@ -24,30 +24,54 @@ describe('the stop rule of pre-copy', () => {
     expect(needsPreCopy(500_000)).toBe(false)
     expect(needsPreCopy(8_000_000)).toBe(true)
   })
-  test('when all that a job has is few pages, one round is enough, whatever it writes', () => {
-    expect(decidePreCopy([round(1_500, 100)], OPTIONS)).toMatchObject({ go: 'final-dump', why: 'few-pages' })
+  test('a job that writes to little of what it has stands after one round', () => {
+    expect(decidePreCopy(state([[60_000, 4_000]], 40))).toMatchObject({ go: 'final-dump', why: 'short-enough', estimatedFreezeMs: 303 })
   })
-  test('the first round of a job with many pages is always followed by another', () => {
-    expect(decidePreCopy([round(60_000, 4_000)], OPTIONS)).toMatchObject({ go: 'another-round', why: 'first-round' })
+  test('what the wire carries in a fifth of a second is sent while it stands, more is not', () => {
+    // 30 pages a millisecond.
+    expect(decidePreCopy(state([[60_000, 2_000]], 6_000))).toMatchObject({ go: 'final-dump', why: 'short-enough', estimatedFreezeMs: 500 })
+    expect(decidePreCopy(state([[60_000, 2_000]], 6_100))).toMatchObject({ go: 'another-round', why: 'shrinks', cpuShare: 1 })
   })
-  test('few dirty pages are sent in the final dump', () => {
-    expect(decidePreCopy([round(60_000, 4_000), round(40, 100)], OPTIONS)).toMatchObject({ go: 'final-dump', why: 'few-pages' })
+  test('on a slow wire, a mebibyte is not worth a round', () => {
+    expect(decidePreCopy(state([[2_000, 4_000]], 256))).toMatchObject({ go: 'final-dump', why: 'few-pages' })
   })
-  test('a freeze within the budget is short enough', () => {
-    // The wire carries 60 pages a millisecond; 5,400 will be dirty.
-    expect(decidePreCopy([round(60_000, 1_000), round(6_000, 900)], { ...OPTIONS, freezeBudgetMs: 400 })).toMatchObject({ go: 'final-dump', why: 'short-enough' })
-  })
-  test('a job that writes as fast as the wire carries is not copied for ever', () => {
-    const rounds = [round(60_000, 4_000), round(50_000, 4_000)]
-    expect(decidePreCopy(rounds, OPTIONS)).toMatchObject({ go: 'final-dump', why: 'no-progress' })
-    expect(decidePreCopy([round(60_000, 4_000), round(40_000, 2_700), round(35_000, 2_300)], OPTIONS)).toMatchObject({ go: 'final-dump', why: 'no-progress' })
+  test('a job that writes as fast as the wire carries is held back until it does not, and not copied for ever', () => {
+    expect(decidePreCopy(state([[60_000, 4_000]], 60_000))).toMatchObject({ go: 'another-round', why: 'hold-back', cpuShare: 0.1 })
+    expect(decidePreCopy(state([[60_000, 4_000], [60_000, 4_000]], 30_000, 0.1))).toMatchObject({ go: 'another-round', why: 'shrinks', cpuShare: 0.1 })
+    const harder = decidePreCopy(state([[60_000, 4_000], [60_000, 4_000]], 50_000, 0.1))
+    expect(harder).toMatchObject({ go: 'another-round', why: 'hold-back' })
+    expect(harder.cpuShare).toBeCloseTo(0.01)
+    expect(decidePreCopy(state([[60_000, 4_000], [60_000, 4_000], [50_000, 3_500]], 50_000, harder.cpuShare))).toMatchObject({ go: 'final-dump', why: 'no-progress' })
   })
   test('whatever the rounds, it ends after eight', () => {
-    fc.assert(fc.property(fc.array(fc.record({ pages: fc.nat(1_000_000), durationMs: fc.integer({ min: 1, max: 60_000 }) }), { minLength: 8, maxLength: 8 }), (shapes) => {
-      const decision = decidePreCopy(shapes.map(({ pages, durationMs }) => round(pages, durationMs)), OPTIONS)
+    const pages = fc.nat(1_000_000)
+    fc.assert(fc.property(fc.array(fc.tuple(pages, fc.integer({ min: 1, max: 60_000 })), { minLength: 8, maxLength: 8 }), pages, (shapes, dirtyPages) => {
+      const decision = decidePreCopy(state(shapes, dirtyPages))
       expect(decision.go).toBe('final-dump')
-      expect(decision.estimatedFreezeMs).toBeGreaterThanOrEqual(OPTIONS.fixedFreezeMs)
+      expect(decision.estimatedFreezeMs).toBeGreaterThanOrEqual(300)
     }))
+  })
+})
+
+describe('pages that a job has written to', () => {
+  test('lie in memory that is its own or shared with its children, and not in files', () => {
+    const maps = `00400000-00401000 r-xp 00000000 00:1f 77 /usr/bin/x
+00600000-00602000 rw-p 00000000 00:1f 77 /usr/bin/x
+7f0000000000-7f0000010000 rw-p 00000000 00:00 0
+7f0000020000-7f0000030000 ---p 00000000 00:00 0
+7f0000040000-7f0000041000 rw-s 00000000 00:01 2049 /dev/zero (deleted)
+7f0000050000-7f0000051000 rw-s 00000000 00:2b 12 /srv/table
+7ffc00000000-7ffc00021000 rw-p 00000000 00:00 0 [stack]
+`
+    expect(writableAreas(maps)).toEqual([
+      { firstPage: 0x600, pages: 2 }, { firstPage: 0x7_f000_0000, pages: 16 }, { firstPage: 0x7_f000_0040, pages: 1 }, { firstPage: 0x7_ffc0_0000, pages: 33 },
+    ])
+  })
+  test('are those in memory or swapped out that the kernel marks', () => {
+    const entries = [0x8080_0000_0000_1234n, 0x8000_0000_0000_1234n, 0x4080_0000_0000_0000n, 0x0080_0000_0000_0000n, 0n]
+    const pagemap = Buffer.alloc(entries.length * 8)
+    for (const [index, entry] of entries.entries()) pagemap.writeBigUInt64LE(entry, index * 8)
+    expect(dirtyEntries(pagemap)).toBe(2)
   })
 })
 

@@ -7,6 +7,7 @@ import { PROJECT_FOLDER } from '../../builder/version.ts'
 import { jobSchema, type Job } from '../../schema/job.ts'
 import { meshAddress } from '../../schema/mesh-address.ts'
 import { migrationReportSchema, testMoveReportSchema } from '../../schema/migration.ts'
+import { PEER_PORT } from '../../schema/peer.ts'
 import { until } from './support/until.ts'
 import { buildVariant } from './support/variant.ts'
 import { idOf, knowsJobs, said } from './support/jobs.ts'
@@ -41,6 +42,7 @@ test('programs of every kind go from home to a second node, on to a third and ho
     for (const name of PROGRAMS) await said(home, `echo ${(await readFile(join(FIXTURES, name))).toString('base64')} | base64 -d > /tmp/${name}`)
     await refusals(lab)
     await refusalOfProcessor(lab)
+    await orderOfStranger(lab)
     await journeys(lab)
   })
 }, TEST_LIMIT_MS)
@@ -74,6 +76,19 @@ async function refusalOfProcessor(lab: Lab): Promise<void> {
   expect(`${refused.exitCode} ${refused.stderr}`).toMatch(/^1 error\[CANTMOVE\]: cpu: [^]*it lacks avx2/)
   expect(await shown(second, id)).toMatchObject({ state: 'running', migrations: 0, node: await idOf(second) })
   await said(second, `plump job kill ${id} KILL`)
+}
+
+/** A node that is neither the home of a job nor holds it has no say in where it goes. */
+async function orderOfStranger(lab: Lab): Promise<void> {
+  const [second, third] = [lab.node(2), lab.node(3)]
+  const [secondId, thirdId] = [await idOf(second), await idOf(third)]
+  const job = (await said(second, `mosrun --nomig -b sleep 1000`)).trim()
+  for (const [channel, request] of [['migrate-order', { job, to: thirdId }], ['migrate-test', { job }]] as const) {
+    const answer = await said(third, `echo '${JSON.stringify({ channel, request })}' | nc ${meshAddress(secondId)} ${PEER_PORT}`)
+    expect(JSON.parse(answer)).toMatchObject({ error: { code: 'NOT_YOUR_JOB' } })
+  }
+  expect(await shown(second, job)).toMatchObject({ state: 'running', migrations: 0, node: secondId })
+  await said(second, `plump job kill ${job} KILL`)
 }
 
 /** Each job is started when the one before it has left home, so that each node gets one job and gives one away at a time, and ends when it is home again. */

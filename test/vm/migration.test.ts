@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import { expect, test } from 'vitest'
+import { loadProgram } from '../../builder/bench/load-program.ts'
 import type { Lab } from '../../builder/lab/lab.ts'
 import type { LabNode } from '../../builder/lab/lab-node.ts'
 import { jobSchema, type Job } from '../../schema/job.ts'
@@ -19,7 +20,7 @@ const COUNTER = `BEGIN {
   print "end " written
 }`
 
-test('a job moves there and back while it writes and loses no line; a move to nowhere is refused and the job goes on; a signal reaches it as it lands; an agent that starts anew gives an unfinished move up', async () => {
+test('a job moves there and back while it writes and loses no line; a move to nowhere is refused and the job goes on; a signal reaches it as it lands; one that writes much is held back while it is copied; an agent that starts anew gives an unfinished move up', async () => {
   await withLab({ nodes: 2, medium: 'kernel' }, async (lab) => {
     await knowsJobs(lab)
     const [home, guest] = [lab.node(1), lab.node(2)]
@@ -45,6 +46,7 @@ test('a job moves there and back while it writes and loses no line; a move to no
     expect(output).toEqual([...Array.from({ length: written }, (_, index) => String(index + 1)), `end ${written}`])
 
     await signalAsItLands(lab, guestId)
+    await heldBack(lab, guestId)
     await agentEndsDuringMove(lab, guestId)
   })
 })
@@ -61,6 +63,25 @@ async function signalAsItLands(lab: Lab, guestId: number): Promise<void> {
   await said(guest, `rm ${hold} ${hold}.reached`)
   await until('it has ended', STEP_LIMIT_SECONDS, async () => (await shown(home, id)).outcome !== undefined)
   expect((await shown(home, id)).outcome).toEqual({ signal: 9 })
+}
+
+/** A job that writes faster than the wire carries runs slowly while it is copied, so that it does not stand long; afterwards it has all the CPU it wants. */
+async function heldBack(lab: Lab, guestId: number): Promise<void> {
+  const [home, guest] = [lab.node(1), lab.node(2)]
+  const hold = '/run/plump/hold-move/copying'
+  const program = loadProgram({ bytes: 16 * 1024 * 1024, dirtyBytesPerSecond: 100_000_000 })
+  for (const node of [home, guest]) await said(node, `echo ${program.toString('base64')} | base64 -d > /tmp/writer; chmod 755 /tmp/writer`)
+  const id = (await said(home, 'mosrun --nomig -b /tmp/writer')).trim()
+  await said(home, `mkdir -p ${dirname(hold)} && touch ${hold}`)
+  await said(home, `plump migrate ${id} ${guestId} > /run/move.txt 2>&1 & exit 0`)
+  await until('it is copied', STEP_LIMIT_SECONDS, async () => (await home.exec(`test -e ${hold}.reached`)).exitCode === 0)
+  const limit = async (node: LabNode, kind: string): Promise<string> => (await said(node, `cat /sys/fs/cgroup/plump/${kind}/${id}/cpu.max`)).trim()
+  expect(await limit(home, 'own')).toMatch(/^\d+ \d+$/)
+  await said(home, `rm ${hold} ${hold}.reached`)
+  await until('it is there', STEP_LIMIT_SECONDS, async () => (await shown(home, id)).node === guestId)
+  expect(await limit(guest, 'guests')).toBe('max 100000')
+  expect(await said(home, 'cat /run/move.txt')).toContain('held back to 10 % of its CPU')
+  await said(home, `plump job kill ${id} KILL`)
 }
 
 /** The agent of the source ends while it copies, and starts anew: the job goes on here, nothing of it is left there, and it can be moved then. */
