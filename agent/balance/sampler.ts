@@ -30,6 +30,8 @@ export interface NodeFigures {
   jobs: ReadonlyMap<string, JobFigures>
 }
 
+/** Of so many jobs in each look; a memory.stat is the dearest file of a control group, and memory does not come and go like runnable processes. */
+const MEMORY_LOOKS = 4
 /** Of a job with more processes or threads than this only so many are looked at. */
 const PROCESSES_LIMIT = 256
 
@@ -46,6 +48,8 @@ export class Sampler {
   readonly #proc: string
   #before: Before | undefined
   #others = 0
+  /** Memory of each job, the job looked at last at the end. */
+  #rssKiB = new Map<string, number>()
 
   constructor(proc = '/proc') {
     this.#proc = proc
@@ -60,6 +64,7 @@ export class Sampler {
     }
     const before = this.#before ?? now
     this.#before = now
+    this.#lookAtMemory(jobs)
     const seconds = Math.max(0.001, (nowMs - before.atMs) / 1_000)
     const figures = new Map(jobs.map((job) => [job.id, this.#ofJob(job, now, before, seconds)]))
     const cpus = availableParallelism()
@@ -94,9 +99,19 @@ export class Sampler {
   #ofJob({ id, cgroup }: GroupOfJob, now: Before, before: Before, seconds: number): JobFigures {
     const cpuSeconds = now.jobCpuSeconds.get(id) ?? 0
     const cpusUsed = Math.max(0, cpuSeconds - (before.jobCpuSeconds.get(id) ?? cpuSeconds)) / seconds
-    const rssKiB = parseGroupRssKiB(readTextIfThere(`${cgroup}/memory.stat`) ?? '')
     // Waiting processes count as well as running ones; one that used its CPU and slept at the moment of looking is seen by its use.
-    return { runnable: Math.max(this.#runnableIn(cgroup), cpusUsed), cpusUsed, rssKiB }
+    return { runnable: Math.max(this.#runnableIn(cgroup), cpusUsed), cpusUsed, rssKiB: this.#rssKiB.get(id) ?? 0 }
+  }
+
+  /** All jobs that are new, and of the others those that were looked at longest ago. */
+  #lookAtMemory(jobs: readonly GroupOfJob[]): void {
+    const groups = new Map(jobs.map(({ id, cgroup }) => [id, cgroup]))
+    const known = [...this.#rssKiB].filter(([id]) => groups.has(id))
+    const isNew = jobs.filter(({ id }) => !this.#rssKiB.has(id)).map(({ id }) => id)
+    this.#rssKiB = new Map(known.slice(MEMORY_LOOKS))
+    for (const id of [...known.slice(0, MEMORY_LOOKS).map(([each]) => each), ...isNew]) {
+      this.#rssKiB.set(id, parseGroupRssKiB(readTextIfThere(`${groups.get(id)}/memory.stat`) ?? ''))
+    }
   }
 
   #runnableIn(cgroup: string): number {

@@ -77,7 +77,7 @@ export class Arrivals {
       this.#copies.forget(id)
       this.#copies.step(job.record.job, { type: 'message', from: source, message: { type: 'offer', next: offer.data.next } }, { at: 'none' })
       move.answer({ is: 'welcome' })
-      const { verdict, frozenSinceMs, images } = await receiveJob({ job, stream: move, source, self: this.#line.self, folder, lives: (node) => !this.#line.isDead(node) })
+      const { verdict, frozenSinceMs, images } = await receiveJob({ job, stream: move, source, self: this.#line.self, folder, memoryBytes: offer.data.memoryBytes, lives: (node) => !this.#line.isDead(node) })
       rememberNeeds(job, offer.data.needs)
       this.#copies.step(job.record.job, { type: 'stands' })
       await this.#awaitVerdict(job, verdict, move, offer.data.next)

@@ -9,7 +9,7 @@ import { toCantmove } from './refusal.ts'
 /** Each job is looked at this often, a new one at the next tick; of many, those that were not looked at for longest. */
 const CHECK_MS = 10_000
 const TICK_MS = 2_000
-const CHECKS_A_TICK = 2
+const CHECKS_A_TICK = 1
 /** What criu refused is shown this long: /proc does not show it. */
 const REFUSAL_KEPT_MS = 60_000
 

@@ -5,9 +5,8 @@ const UNNOTICED_MS = 200
 const ROUNDS_LIMIT = 8
 /** When more than this part of what a round sent is to be sent again, the job writes nearly as fast as the wire carries. */
 const SHRINK_FACTOR = 0.8
-/** A job that does is held back to this part of the CPU that it used; and if that does not do, to this part of that. */
-const HELD_BACK_FACTOR = 1 / 10
-const LEAST_CPU_SHARE = 1 / 100
+/** A job that does is held back to this part of the CPU that it used. More would be more rounds, in which it loses more time than it gains. */
+const HELD_BACK_SHARE = 1 / 50
 const PAGE_BYTES = 4_096
 
 export interface Round {
@@ -61,6 +60,6 @@ export function decidePreCopy({ rounds, dirtyPages, cpuShare, fixedFreezeMs }: P
   if (!needsPreCopy(dirtyPages * PAGE_BYTES)) return decision('final-dump', 'few-pages')
   if (rounds.length >= ROUNDS_LIMIT) return decision('final-dump', 'rounds-limit')
   if (dirtyPages <= last.pages * SHRINK_FACTOR) return decision('another-round', 'shrinks')
-  if (cpuShare * HELD_BACK_FACTOR >= LEAST_CPU_SHARE) return decision('another-round', 'hold-back', cpuShare * HELD_BACK_FACTOR)
+  if (cpuShare > HELD_BACK_SHARE) return decision('another-round', 'hold-back', HELD_BACK_SHARE)
   return decision('final-dump', 'no-progress')
 }

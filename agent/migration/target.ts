@@ -23,8 +23,10 @@ import type { MoveStream } from './wire.ts'
 
 const PAGES_LIMIT_MS = 30_000
 const RESTORE_POLL_MS = 20
-/** Those of a job with file locks, which is restored twice, lie in the images and again in its processes. */
+/** While a job is restored, its pages lie in the images and again in its processes. */
 const MEMORY_FACTOR = 2
+/** With less than this much of its memory free when all its pages are here, each is dropped from the images once the job has it, which takes time. */
+const PLENTY_FACTOR = 1.5
 
 /** A job that comes here. */
 export interface Arrival {
@@ -33,6 +35,8 @@ export interface Arrival {
   source: NodeId
   self: NodeId
   folder: string
+  /** All that the job has in memory. */
+  memoryBytes: number
   /** Whether a node is among the members that are alive. */
   lives(node: NodeId): boolean
 }
@@ -162,6 +166,7 @@ async function restore(arrival: Arrival, verdict: Verdict, { streams, handedOver
   const { job } = arrival
   if (hasLocks(folder)) setLocksAside(folder, arrival.folder, job.homeRoot)
   const mounts = await mountsHere(job, folder, arrival.lives)
+  if (freemem() < PLENTY_FACTOR * arrival.memoryBytes) writeFileSync(`${arrival.folder}/spare-memory`, '', { mode: 0o600 })
   job.arrive(streams)
   const told = tellRestorer(arrival.folder, restoreArguments({ folder, handedOver, mounts }))
   const failed = failureOf(job, folder)

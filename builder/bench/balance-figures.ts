@@ -39,6 +39,8 @@ export interface BalanceFigures {
   withMoves: number
   /** CPU seconds that the moves took: those of other programs than jobs, on all nodes, beyond what they use without any move. */
   moveCpuSeconds: number
+  /** Part of a node's CPU time that other programs than jobs take while nothing moves, here and in {@link BalanceFigures.chunksPerSecond}. */
+  otherShare: number
   /** The same with every job staying where it began. */
   withoutMs: number
 }
@@ -73,7 +75,7 @@ export async function measureBalance(iso: string, options: BalanceBenchOptions):
     const idleOthersSeconds = otherShare * NODES * moved.ms / 1000
     return {
       ...spread, chunksPerSecond, chunksPerJob, withMs: moved.ms, withMoves: moved.moves,
-      moveCpuSeconds: Math.max(0, moved.otherCpuSeconds - idleOthersSeconds), withoutMs: stayed.ms,
+      moveCpuSeconds: Math.max(0, moved.otherCpuSeconds - idleOthersSeconds), otherShare, withoutMs: stayed.ms,
     }
   } finally {
     await lab.down()

@@ -1,17 +1,21 @@
 import { expect, test } from 'vitest'
 import type { BalanceFigures } from '../../builder/bench/balance-figures.ts'
-import { balanceRows, balanceTable, perfectMs } from '../../builder/bench/balance-report.ts'
+import { balanceRows, balanceTable, movesMs, perfectMs } from '../../builder/bench/balance-report.ts'
 import { parseCpuUse } from '../../builder/bench/cpu-use.ts'
 
 const FIGURES: BalanceFigures = {
-  balanceMs: 60_000, balanceMoves: 8, chunksPerSecond: [9, 10, 11], chunksPerJob: 125, withMs: 115_000, withMoves: 18, moveCpuSeconds: 24, withoutMs: 205_000,
+  balanceMs: 60_000, balanceMoves: 8, chunksPerSecond: [9, 10, 11], chunksPerJob: 125, withMs: 115_000, withMoves: 18, moveCpuSeconds: 18, otherShare: 0.25, withoutMs: 205_000,
 }
 
 test('the perfect time is that in which all nodes, at what they compute when all are busy, do all jobs', () => {
   expect(perfectMs(FIGURES)).toBe(100_000)
 })
 
-test('jobs that move are to be done within 10 % of the perfect time and the share of the moves that each node bears', () => {
+test('what the moves take is taken from the jobs\' part of the nodes', () => {
+  expect(movesMs(FIGURES)).toBe(8_000)
+})
+
+test('jobs that move are to be done within 10 % of the perfect time and what the moves take', () => {
   const reached = (withMs: number): unknown => balanceRows({ ...FIGURES, withMs }).find(({ what }) => what === '  with moves')?.isReached
   expect(reached(118_000)).toBe(true)
   expect(reached(118_001)).toBe(false)

@@ -46,6 +46,9 @@ async function shellOnTerminal(home: LabNode, other: LabNode): Promise<void> {
   await type(String.raw`echo moved $mark $((6 * 8)); stty size\n`)
   await shows('moved kept 48')
   await shows('31 97')
+  // Opened anew, /dev/tty is the terminal that it has there.
+  await type(String.raw`echo opened $((6 * 6)) > /dev/tty\n`)
+  await shows('opened 36')
   // The child of a moved shell is its own: Ctrl-C reaches the foreground alone, Ctrl-Z stops it, fg takes it up.
   await type(String.raw`cat\nmirror\n`)
   await until('cat repeats what is typed', STEP_LIMIT_SECONDS, async () => (await said(home, `cat ${SCREEN}`)).split('mirror').length > 2)
