@@ -6,6 +6,17 @@ const CONNECT_LIMIT_MS = 5_000
 /** A target that lost its power is noticed by probes while criu waits for its answer; criu itself would wait for ever. */
 export const PAGES_KEEP_ALIVE_MS = 2_000
 
+/**
+ * criu corks its connection and pushes what waits for an answer, but not its last word: the kernel then holds that back for 200 ms (tcp(7), TCP_CORK), in which the job may
+ * stand still. Setting TCP_NODELAY pushes what is held back; Node sets it only when it changes.
+ */
+const PUSH_MS = 20
+
+function keepPushing(socket: Socket): void {
+  const timer = setInterval(() => socket.setNoDelay(false).setNoDelay(true), PUSH_MS)
+  socket.once('close', () => clearInterval(timer))
+}
+
 /** A connection to the target's page server, for criu to inherit. Nobody reads from it here. Throws NodeError TARGET_GONE. */
 export function connectForPages(address: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
@@ -21,6 +32,7 @@ export function connectForPages(address: string): Promise<Socket> {
       clearTimeout(timer)
       socket.pause()
       socket.setKeepAlive(true, PAGES_KEEP_ALIVE_MS)
+      keepPushing(socket)
       resolve(socket)
     })
   })
