@@ -1,5 +1,4 @@
 import type { Duplex } from 'node:stream'
-import { nowMs } from '../os/clock.ts'
 import { encodeFrame, frameSplitter, type Frame } from '../peers/frames.ts'
 import type { Chunk } from './streams.ts'
 
@@ -39,14 +38,6 @@ export const FRAME = {
 /** 0 stdin, 1 stdout, 2 stderr. */
 export type StreamNumber = 0 | 1 | 2
 
-/**
- * A network brings what is sent in pieces of a packet or some, and each costs its reader as much as one of 64 KiB: so while bytes flow, that is while pieces
- * follow each other within so many milliseconds, small ones are waited for to become large ones.
- */
-const LARGE_PIECE_BYTES = 32 * 1024
-const FLOWING_MS = 20
-const GATHER_MS = 5
-
 /** A framed connection. */
 export interface Link {
   send(kind: number, body?: Uint8Array): void
@@ -75,12 +66,8 @@ export function openLink(stream: Duplex, events: LinkEvents): Link {
       stream.end()
     },
   }
-  let lastMs = 0
   stream.on('data', (piece: Buffer) => {
     if (!open) return
-    const sinceMs = nowMs() - lastMs
-    lastMs += sinceMs
-    if (piece.length < LARGE_PIECE_BYTES && sinceMs < FLOWING_MS) gather(stream)
     try {
       for (const frame of split(piece)) events.frame(frame, link)
     } catch (error) {
@@ -94,12 +81,6 @@ export function openLink(stream: Duplex, events: LinkEvents): Link {
   })
   stream.resume()
   return link
-}
-
-/** Leaves what comes next where it is for a moment, so that more of it comes at once. */
-function gather(stream: Duplex): void {
-  stream.pause()
-  setTimeout(() => stream.resume(), GATHER_MS)
 }
 
 const POSITION_BYTES = 9
