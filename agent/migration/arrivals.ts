@@ -24,8 +24,6 @@ import { makeRoom, receiveJob, whyRestoreFailed } from './target.ts'
 import type { Verdict } from './verdict.ts'
 import { MoveStream } from './wire.ts'
 
-/** criu's hook has read its verdict long before. */
-const VERDICT_KEPT_MS = 8_000
 /** How long a source may take to end its copy, before the target asks for the locks and waits there. */
 const SOURCE_ENDS_MS = 3_000
 
@@ -69,6 +67,7 @@ export class Arrivals {
     this.#coming = id
     const folder = moveFolder(id, offer.data.next)
     let job: HeldJob | undefined
+    let verdict: Verdict | undefined
     try {
       const lacks = whyCpuDiffers(offer.data.needs, await ownCpu())
       if (lacks !== undefined) throw refusal({ code: 'cpu', detail: `node ${this.#line.self}: ${lacks}` })
@@ -77,15 +76,16 @@ export class Arrivals {
       this.#copies.forget(id)
       this.#copies.step(job.record.job, { type: 'message', from: source, message: { type: 'offer', next: offer.data.next } }, { at: 'none' })
       move.answer({ is: 'welcome' })
-      const { verdict, frozenSinceMs, images } = await receiveJob({ job, stream: move, source, self: this.#line.self, folder, memoryBytes: offer.data.memoryBytes, lives: (node) => !this.#line.isDead(node) })
+      const standing = await receiveJob({ job, stream: move, source, self: this.#line.self, folder, memoryBytes: offer.data.memoryBytes, lives: (node) => !this.#line.isDead(node) })
+      verdict = standing.verdict
       rememberNeeds(job, offer.data.needs)
       this.#copies.step(job.record.job, { type: 'stands' })
       await this.#awaitVerdict(job, verdict, move, offer.data.next)
       await restoreEnded(job.cgroup, folder)
-      const failed = whyRestoreFailed(images)
+      const failed = whyRestoreFailed(standing.images)
       if (failed !== undefined && this.#copies.get(id)?.at === 'running') job.lose(`node ${this.#line.self} could not let it go on: ${failed}`)
       job.hasArrived()
-      if (this.#copies.get(id)?.at === 'running') this.#arrived(id, source, Math.round(nowMs() - frozenSinceMs))
+      if (this.#copies.get(id)?.at === 'running') this.#arrived(id, source, Math.round(nowMs() - standing.frozenSinceMs))
     } catch (error) {
       if (job) {
         this.#copies.step(job.record.job, { type: 'restore-failed' })
@@ -93,6 +93,8 @@ export class Arrivals {
       }
       refuse(error)
     } finally {
+      // Not before criu has ended: its hook may be long in coming to read on a busy node, and a job whose hook reads nothing ends.
+      verdict?.close()
       if (job) cpuShares.setMoving(job.cgroup, undefined)
       dropSetAside(folder)
       dropImages(folder)
@@ -132,6 +134,5 @@ export class Arrivals {
     if (ours) this.#holder.link(job)
     else job.disown()
     move.close()
-    setTimeout(() => verdict.close(), VERDICT_KEPT_MS)
   }
 }

@@ -15,7 +15,7 @@ const LOCKS_IMAGE = 'filelocks.img'
 const HEAD_BYTES = 8
 const ASIDE = '.aside'
 const RESTORE_POLL_MS = 20
-const RESTORE_LIMIT_MS = 60_000
+const RESTORE_LIMIT_MS = 120_000
 
 /** Whether the images have locks in them. */
 export function hasLocks(images: string): boolean {

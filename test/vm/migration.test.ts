@@ -20,7 +20,7 @@ const COUNTER = `BEGIN {
   print "end " written
 }`
 
-test('a job moves there and back while it writes and loses no line; a move to nowhere is refused and the job goes on; a signal reaches it as it lands; one that writes much is held back while it is copied; an agent that starts anew gives an unfinished move up', async () => {
+test('a job moves there and back while it writes and loses no line; a move to nowhere is refused and the job goes on; it is not moved, and a signal waits, as it lands; one that writes much is held back while it is copied; an agent that starts anew gives an unfinished move up', async () => {
   await withLab({ nodes: 2, medium: 'kernel' }, async (lab) => {
     await knowsJobs(lab)
     const [home, guest] = [lab.node(1), lab.node(2)]
@@ -51,7 +51,10 @@ test('a job moves there and back while it writes and loses no line; a move to no
   })
 })
 
-/** A signal that comes when home has given the job to its next node, and criu there has not let it go on yet: it is held back until then, and ends the job. */
+/**
+ * When home has given the job to its next node, and criu there has not let it go on yet: the job is not moved again until then, which would have the first criu give up and end it; a
+ * signal is held back until then, and ends the job.
+ */
 async function signalAsItLands(lab: Lab, guestId: number): Promise<void> {
   const [home, guest] = [lab.node(1), lab.node(2)]
   const hold = '/run/plump/hold-move/taking-over'
@@ -59,6 +62,8 @@ async function signalAsItLands(lab: Lab, guestId: number): Promise<void> {
   await said(guest, `mkdir -p ${dirname(hold)} && touch ${hold}`)
   await said(home, `plump migrate ${id} ${guestId} > /run/move.txt 2>&1 & exit 0`)
   await until('the job lands', STEP_LIMIT_SECONDS, async () => (await guest.exec(`test -e ${hold}.reached`)).exitCode === 0)
+  const early = await guest.exec(`plump migrate ${id} home`, { limitSeconds: STEP_LIMIT_SECONDS })
+  expect(`${early.exitCode} ${early.stderr}`).toMatch(/^1 error\[BUSY\]: job \S+ has only just come here/)
   await said(home, `plump job kill ${id} KILL`)
   await said(guest, `rm ${hold} ${hold}.reached`)
   await until('it has ended', STEP_LIMIT_SECONDS, async () => (await shown(home, id)).outcome !== undefined)
