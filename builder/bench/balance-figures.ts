@@ -57,13 +57,12 @@ export async function measureBalance(iso: string, options: BalanceBenchOptions):
   const lab = await startLab({ name: 'bench-balance', nodes: NODES, medium: 'kernel', memoryMiB: MEMORY_MIB, iso, signal })
   try {
     await openCluster(lab, signal)
-    report('what the nodes compute, all at the same time')
-    const first = await measureRates(lab)
-    const chunksPerJob = Math.max(1, Math.round(PERFECT_SECONDS * sum(first.chunksPerSecond) / JOBS))
     report(`${LOOPS} loops spread over ${NODES} nodes`)
     const spread = await measureSpread(lab)
+    report('what the nodes compute, all at the same time')
     // The computer that emulates the nodes is not equally fast at all times: what they compute is measured right before and right after.
     const before = await measureRates(lab)
+    const chunksPerJob = Math.max(1, Math.round(PERFECT_SECONDS * sum(before.chunksPerSecond) / JOBS))
     report(`${JOBS} jobs that may move`)
     const moved = await measureJobs(lab, chunksPerJob)
     const after = await measureRates(lab)
