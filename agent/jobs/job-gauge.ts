@@ -3,7 +3,7 @@ import { readTextIfThere } from '../os/files.ts'
 import { cgroupFigures } from './cgroups.ts'
 import { initAndMain, parseStat, processesOfJob } from './processes.ts'
 
-/** Tells what a job uses, once a second for each job: so it looks at all its processes only until it has found the command. */
+/** Tells what a job uses, every other second for each job: so it looks at all its processes only until it has found the command. */
 export class JobGauge {
   readonly #cgroup: string
   #main: number | undefined

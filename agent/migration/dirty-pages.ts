@@ -46,7 +46,7 @@ export function countDirtyPages(pids: readonly number[]): number {
   return processes.reduce((sum, { pid, areas }) => sum + dirtyOf(pid, areas, stride), 0)
 }
 
-/** Looks at one of `stride` blocks. */
+/** Looks at one of `stride` blocks of each area, and takes the others for alike. */
 function dirtyOf(pid: number, areas: readonly WritableArea[], stride: number): number {
   const block = Buffer.allocUnsafe(BLOCK_PAGES * ENTRY_BYTES)
   let dirty = 0
@@ -54,10 +54,14 @@ function dirtyOf(pid: number, areas: readonly WritableArea[], stride: number): n
     const pagemap = openSync(`/proc/${pid}/pagemap`, 'r')
     try {
       for (const { firstPage, pages } of areas) {
+        let seen = 0
+        let dirtySeen = 0
         for (let page = 0; page < pages; page += BLOCK_PAGES * stride) {
           const bytes = readSync(pagemap, block, 0, Math.min(BLOCK_PAGES, pages - page) * ENTRY_BYTES, (firstPage + page) * ENTRY_BYTES)
-          dirty += dirtyEntries(block.subarray(0, bytes)) * stride
+          seen += bytes / ENTRY_BYTES
+          dirtySeen += dirtyEntries(block.subarray(0, bytes))
         }
+        dirty += Math.round(dirtySeen * pages / Math.max(1, seen))
       }
     } finally {
       closeSync(pagemap)
