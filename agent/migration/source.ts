@@ -77,7 +77,7 @@ async function preCopy(move: SourceMove, pid: number, throttle: Throttle): Promi
   }
 }
 
-/** A dump of a job: the process of it that criu starts from, and which of the move's it is, from 1 on. */
+/** A dump of a job: the process of it that criu starts from, which of the move's it is, from 1 on, and what holds the job back meanwhile. */
 interface Dump {
   pid: number
   round: number
