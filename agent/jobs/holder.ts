@@ -13,7 +13,7 @@ import { cpuShares, prepareCgroups } from './cgroups.ts'
 import { HeldJob, type HeldRecord } from './held-job.ts'
 import { openLink } from './link.ts'
 import type { JobPlace } from './mounts.ts'
-import { homeRootOf, jobFolder, JOBS_FOLDER, SHARED_MEMORY_FOLDER } from './places.ts'
+import { homeRootOf, jobFolder, JOBS_FOLDER } from './places.ts'
 
 const LINK_RETRY_MS = 500
 const SWEEP_MS = 100
@@ -82,7 +82,6 @@ export class Holder {
     }
     await prepareCgroups()
     mkdirSync(`${jobFolder(id)}/root`, { recursive: true, mode: 0o700 })
-    if (home === self && !existsSync(SHARED_MEMORY_FOLDER)) mkdirSync(SHARED_MEMORY_FOLDER, { recursive: true, mode: 0o1777 })
     const job = this.#newJob(record, { id, home, self, homeRoot })
     this.#jobs.set(id, job)
     this.#shareCpus()

@@ -5,7 +5,7 @@ import type { NodeId } from '../../schema/node-state.ts'
 export const JOBS_FOLDER = '/run/plump/jobs'
 export const JOBS_SOCKET = '/run/plump/jobs.sock'
 export const CLAIMS_FOLDER = '/run/plump/claims'
-/** In the node's root, not in /run: a job sees it as /dev/shm wherever it runs (job-start binds it). */
+/** In the node's root, not in /run: a job sees it as /dev/shm wherever it runs (job-start binds it). Of the image, so that other nodes find it before any job has run at home. */
 export const SHARED_MEMORY_FOLDER = '/var/lib/plump/shm'
 
 /** Records, pipes' keeper and mount point of a job on this node. */

@@ -14,6 +14,8 @@ const EMPTY_FOLDERS: readonly { path: string; mode: number }[] = [
   { path: 'root', mode: 0o700 },
   { path: 'tmp', mode: 0o1777 },
   { path: 'var/tmp', mode: 0o1777 },
+  // What jobs of this home see as /dev/shm, wherever they run (agent/jobs/places.ts).
+  { path: 'var/lib/plump/shm', mode: 0o1777 },
 ]
 
 const accountsSchema = z.record(z.enum(['passwd', 'group', 'shadow']), z.array(z.string()))

@@ -12,6 +12,11 @@ test('jobs: exit codes, signals and streams are those of a plain command; they o
     const [home, other] = [lab.node(1), lab.node(2)]
     await Promise.all([home.waitForStage('joined'), other.waitForStage('joined')])
 
+    // The first job of a home may run elsewhere.
+    const id = (await other.waitForStage('ready')).fields['id'] ?? ''
+    await until('the nodes see each other\'s files', 120, async () => (await run(other, `[ -d /mfs/${(await home.waitForStage('ready')).fields['id']}/usr ]`)).exitCode === 0)
+    expect(await run(home, `runon ${id} sh -c 'exit 5'`)).toMatchObject({ exitCode: 5, stderr: '' })
+
     // As a plain command would have them.
     expect(await run(home, "mosrun sh -c 'echo out; echo err >&2; exit 3'")).toEqual({ exitCode: 3, stdout: 'out\n', stderr: 'err\n' })
     expect((await run(home, "mosrun sh -c 'kill -TERM $$'")).exitCode).toBe(128 + 15)
@@ -30,8 +35,6 @@ test('jobs: exit codes, signals and streams are those of a plain command; they o
     expect(greedy.stderr).toMatch(/memory/)
 
     // On another node, with its streams and its exit code here.
-    const id = (await other.waitForStage('ready')).fields['id'] ?? ''
-    await until('a job starts on the other node', 120, async () => (await run(home, `runon ${id} true`)).exitCode === 0)
     const away = await run(home, `echo hello | runon ${id} --mask allow:${id} sh -c 'cat; echo $PLUMP_MASK; readlink /mfs/lastexec; exit 4'`)
     expect(away).toMatchObject({ exitCode: 4, stdout: `hello\nallow:${id}\n/var/lib/plump/mfs/lastexec\n` })
     expect((await run(home, `runon ${id} --mask deny:${id} true`)).stderr).toMatch(/NODE_NOT_ALLOWED/)
@@ -79,6 +82,7 @@ async function keepsUser(home: LabNode): Promise<void> {
   const as = (user: number, command: string): string => `/usr/bin/setpriv --reuid ${user} --regid ${user} --clear-groups sh -c '${command}'`
   const seen = await run(home, as(1000, 'umask 027; cd /tmp; MARK=yes mosrun sh -c "id -u; umask; pwd; echo \\$MARK"'))
   expect(seen.stdout).toBe('1000\n0027\n/tmp\nyes\n')
+  expect((await run(home, as(1000, 'cd /tmp; mosrun sh -c "echo shared > /dev/shm/mine; cat /dev/shm/mine; rm /dev/shm/mine"'))).stdout).toBe('shared\n')
   const job = (await run(home, as(1000, 'cd /tmp; mosrun -b sleep 1000'))).stdout.trim()
   expect((await run(home, as(1001, `plump job kill ${job}`))).exitCode).not.toBe(0)
   expect((await run(home, `plump job kill ${job} KILL`)).exitCode).toBe(0)
