@@ -142,7 +142,7 @@ class AttachedJob {
 
   #resumeInput(offset: number): void {
     this.#inputFlows = true
-    for (const chunk of this.#input.resumeFrom(offset)) this.#send(FRAME.data, encodeData(0, chunk))
+    for (const chunk of this.#input.resumeFrom(offset)) this.#send(FRAME.data, ...encodeData(0, chunk))
     if (this.#input.ended) this.#send(FRAME.end, encodePosition(0, this.#input.nextOffset))
     if (process.stdin.listenerCount('data') === 0 && !this.#input.ended) this.#readInput()
     this.#paceInput()
@@ -151,7 +151,7 @@ class AttachedJob {
   #readInput(): void {
     process.stdin.on('data', (bytes: Buffer) => {
       const chunk = this.#input.push(bytes)
-      if (this.#inputFlows) this.#send(FRAME.data, encodeData(0, chunk))
+      if (this.#inputFlows) this.#send(FRAME.data, ...encodeData(0, chunk))
       if (this.#job.terminal && bytes.includes(SUSPEND_CHARACTER)) this.#send(FRAME.suspend, Buffer.alloc(0))
       this.#paceInput()
     })
@@ -210,8 +210,8 @@ class AttachedJob {
     if (this.#job.terminal) this.#send(FRAME.size, encodeJson({ rows: process.stdout.rows, columns: process.stdout.columns }))
   }
 
-  #send(kind: number, body: Uint8Array): void {
-    this.#link?.send(kind, body)
+  #send(kind: number, ...body: readonly Uint8Array[]): void {
+    this.#link?.send(kind, ...body)
   }
 }
 

@@ -71,7 +71,7 @@ export class HeldJob {
     this.#log = log
     this.stdio = new JobStdio({
       isTerminal: record.spec.stdio !== 'pipes',
-      send: (kind, body) => this.#link?.send(kind, body),
+      send: (kind, ...body) => this.#link?.send(kind, ...body),
       closeEnd: (command) => this.#keeper !== undefined && commandKeeper(this.#keeper, command),
       stdinPath: () => this.#stdinPath(),
       outputEnded: () => this.#tellOutcome(),

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import { encodeFrame, frameSplitter, type Frame } from '../peers/frames.ts'
+import { encodeInPieces, frameSplitter, type Frame } from '../peers/frames.ts'
 import type { Chunk } from './streams.ts'
 
 /**
@@ -40,7 +40,7 @@ export type StreamNumber = 0 | 1 | 2
 
 /** A framed connection. */
 export interface Link {
-  send(kind: number, body?: Uint8Array): void
+  send(kind: number, ...body: readonly Uint8Array[]): void
   /** Sends a frame as it came. */
   pass(frame: Frame): void
   close(): void
@@ -57,10 +57,12 @@ export function openLink(stream: Duplex, events: LinkEvents): Link {
   let open = true
   const split = frameSplitter()
   const link: Link = {
-    send(kind, body) {
-      if (open) stream.write(encodeFrame(kind, body))
+    send(kind, ...body) {
+      if (open) writeTogether(stream, encodeInPieces(kind, ...body))
     },
-    pass: (frame) => link.send(frame.kind, frame.body),
+    pass(frame) {
+      if (open) writeTogether(stream, frame.pieces ?? encodeInPieces(frame.kind, frame.body))
+    },
     close() {
       open = false
       stream.end()
@@ -83,6 +85,13 @@ export function openLink(stream: Duplex, events: LinkEvents): Link {
   return link
 }
 
+/** In one system call. */
+function writeTogether(stream: Duplex, pieces: readonly Uint8Array[]): void {
+  if (pieces.length > 1) stream.cork()
+  for (const piece of pieces) stream.write(piece)
+  if (pieces.length > 1) stream.uncork()
+}
+
 const POSITION_BYTES = 9
 
 /** Stream and offset, as in `end`, `ack`, `resume` and the head of `data`. */
@@ -101,8 +110,9 @@ export function decodePosition(body: Buffer): { stream: StreamNumber; offset: nu
   return { stream, offset }
 }
 
-export function encodeData(stream: StreamNumber, chunk: Chunk): Buffer {
-  return Buffer.concat([encodePosition(stream, chunk.offset), chunk.bytes])
+/** The body of a `data` frame, in two pieces. */
+export function encodeData(stream: StreamNumber, chunk: Chunk): readonly [position: Buffer, bytes: Buffer] {
+  return [encodePosition(stream, chunk.offset), chunk.bytes]
 }
 
 /** Throws RangeError for what is none. */

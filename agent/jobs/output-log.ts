@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, statSy
 import { dirname } from 'node:path'
 import { encodeFrame, frameSplitter, type Frame } from '../peers/frames.ts'
 import type { JobClient } from './home-job.ts'
-import { decodeData, decodePosition, encodePosition, FRAME, type StreamNumber } from './link.ts'
+import { decodeData, decodePosition, encodeData, encodePosition, FRAME, type StreamNumber } from './link.ts'
 import { StreamReceiver } from './streams.ts'
 
 /** A log that grows beyond this becomes FILE.1, so that at most twice this much of a job's output is kept. */
@@ -18,8 +18,8 @@ export function openOutputLog(file: string, toJob: (frame: Frame) => void): JobC
   const reply = (kind: number, stream: StreamNumber, offset: number): void => toJob({ kind, body: encodePosition(stream, offset) })
 
   const client: JobClient = {
-    send(kind, body = Buffer.alloc(0)) {
-      client.pass({ kind, body: Buffer.from(body) })
+    send(kind, ...body) {
+      client.pass({ kind, body: Buffer.concat(body) })
     },
     pass({ kind, body }) {
       if (kind === FRAME.hello) {
@@ -41,7 +41,7 @@ export function openOutputLog(file: string, toJob: (frame: Frame) => void): JobC
 
 function append(file: string, stream: StreamNumber, offset: number, bytes: Buffer): void {
   if (bytes.length === 0) return
-  appendFileSync(file, encodeFrame(FRAME.data, Buffer.concat([encodePosition(stream, offset), bytes])), { mode: 0o600 })
+  appendFileSync(file, encodeFrame(FRAME.data, ...encodeData(stream, { offset, bytes })), { mode: 0o600 })
   if (statSync(file).size > LOG_PART_LIMIT_BYTES) renameSync(file, `${file}.1`)
 }
 

@@ -27,7 +27,7 @@ export interface PipeWriter {
 export function openPipeReader(path: string, events: { data(bytes: Buffer): void; end(): void }): PipeReader {
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   const socket = new Socket({ fd: descriptor, readable: true, writable: false })
-  socket.on('data', (bytes) => events.data(Buffer.from(bytes)))
+  socket.on('data', (bytes: Buffer) => events.data(bytes))
   socket.on('error', () => socket.destroy())
   socket.on('close', () => events.end())
   return {

@@ -25,7 +25,7 @@ export interface StdioEdges {
   /** A terminal lies between the job and its pipes. */
   isTerminal: boolean
   /** To the home; dropped while it cannot be reached. */
-  send(kind: number, body: Uint8Array): void
+  send(kind: number, ...body: readonly Uint8Array[]): void
   /** Has the keeper close its end of a pipe. */
   closeEnd(command: KeeperCommand): void
   /** The pipe of stdin, to read from: while the job lives, its init holds it. */
@@ -251,7 +251,7 @@ export class JobStdio {
   }
 
   #send(output: OutputStream, chunk: Chunk): void {
-    if (output.flows) this.#edges.send(FRAME.data, encodeData(output.number, chunk))
+    if (output.flows) this.#edges.send(FRAME.data, ...encodeData(output.number, chunk))
   }
 
   #output(stream: StreamNumber): OutputStream {
