@@ -59,6 +59,7 @@ export const streamsSchema = z.strictObject({
 
 /** Most images of a job are files of some hundred bytes, and the job stands still while they travel: those up to this size go together. */
 export const SMALL_FILE_BYTES = 64 * 1024
+export const SMALL_FILES_TOGETHER = 1_000
 
 const imageNameSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.img$/)
 
@@ -68,7 +69,7 @@ export const sourceOrderSchema = z.discriminatedUnion('do', [
   z.strictObject({ do: z.literal('receive'), round: z.int().min(1).max(64), last: z.boolean() }),
   z.strictObject({ do: z.literal('file'), name: imageNameSchema, bytes: z.int().min(0).max(256 * 1024 * 1024) }),
   /** Files whose bytes come together, in one frame. */
-  z.strictObject({ do: z.literal('small-files'), files: z.array(z.strictObject({ name: imageNameSchema, bytes: z.int().min(0).max(SMALL_FILE_BYTES) })).min(1).max(1_000) }),
+  z.strictObject({ do: z.literal('small-files'), files: z.array(z.strictObject({ name: imageNameSchema, bytes: z.int().min(0).max(SMALL_FILE_BYTES) })).min(1).max(SMALL_FILES_TOGETHER) }),
   z.strictObject({ do: z.literal('restore'), streams: streamsSchema, handedOver: z.array(z.strictObject({ descriptor: z.int().min(0).max(9), key: z.string().regex(/^(?:pipe|tty):?\[[0-9a-f:]+\]$/) })).max(8) }),
   z.strictObject({ do: z.literal('take-over') }),
   z.strictObject({ do: z.literal('discard') }),

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { JobId } from '../../schema/job.ts'
 import { offerSchema } from '../../schema/migration.ts'
 import type { NodeId } from '../../schema/node-state.ts'
@@ -26,6 +25,8 @@ import { MoveStream } from './wire.ts'
 
 /** How long a source may take to end its copy, before the target asks for the locks and waits there. */
 const SOURCE_ENDS_MS = 3_000
+/** When neither the source nor home has said by then whose a job is that stands here, home is asked, and again. */
+const ASK_AFTER_MS = 500
 
 /** A job is here and runs. */
 export type Arrived = (job: JobId, from: NodeId, freezeMs: number) => void
@@ -107,8 +108,10 @@ export class Arrivals {
     const { record } = job
     const { id, home } = record.job
     let copy = this.#copies.get(id)
+    let wake = (): void => undefined
     const take = (message: ToCopy): void => {
       copy = this.#copies.step(record.job, { type: 'message', from: home, message })
+      wake()
     }
     this.#stopped.set(id, take)
     await standStillAt('restored')
@@ -117,9 +120,15 @@ export class Arrivals {
       if (order?.do === 'take-over') take({ type: 'committed', next })
       if (order?.do === 'discard') take({ type: 'discard', next })
     }).catch(() => undefined)
-    for (let waits = 0; copy?.at === 'stopped'; waits++) {
-      await pause(10)
-      if (waits % 50 !== 49 || copy.at !== 'stopped') continue
+    while (copy?.at === 'stopped') {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ASK_AFTER_MS)
+        wake = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+      if (copy.at !== 'stopped') break
       for (const message of await this.#line.say(record.job, { type: 'ask', next }).catch(() => [])) take(message)
       if (copy.at === 'stopped' && this.#line.isDead(home)) copy = this.#copies.step(record.job, { type: 'home-failed' })
     }

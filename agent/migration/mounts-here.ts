@@ -1,4 +1,4 @@
-import { mkdirSync, promises, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import type { NodeId } from '../../schema/node-state.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import { sourceOf, type BoundMount } from '../jobs/mounts.ts'
@@ -6,30 +6,16 @@ import { mountsOfImage, withMounts } from './mount-image.ts'
 
 /** An empty folder in the place of what is gone. */
 const NOTHING_FOLDER = '/run/plump/nothing'
-const STEP_IN_LIMIT_MS = 10_000
 
 /**
  * What of this node is to be mounted into the job. The images get what it did not have where it comes from; and what it has of nodes that are
- * gone becomes an empty folder. CRIU steps into no folder by itself, so the kernel is to mount here first what it mounts when somebody does.
+ * gone becomes an empty folder. `bound` is what this node binds into the job.
  */
-export async function mountsHere(job: HeldJob, folder: string, lives: (node: NodeId) => boolean): Promise<BoundMount[]> {
-  const bound = job.mounts()
+export function mountsHere(job: HeldJob, bound: readonly BoundMount[], folder: string, lives: (node: NodeId) => boolean): readonly BoundMount[] {
   const name = readdirSync(folder).find((each) => /^mountpoints-\d+\.img$/.test(each))
   if (name === undefined) return bound
   const image = withMounts(readFileSync(`${folder}/${name}`), bound.map(({ path }) => path))
   writeFileSync(`${folder}/${name}`, image, { mode: 0o600 })
   mkdirSync(NOTHING_FOLDER, { recursive: true, mode: 0o555 })
-  const mounts = mountsOfImage(image).flatMap(({ path, key }) => (key === undefined ? [] : [{ path, from: sourceOf(path, job.place, bound, lives, NOTHING_FOLDER) }]))
-  await Promise.all(mounts.map(({ from }) => stepIn(from)))
-  return mounts
-}
-
-/** A node that does not answer must not hold the move up for long; criu then tells what it lacks. */
-async function stepIn(folder: string): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, STEP_IN_LIMIT_MS)
-  })
-  await Promise.race([promises.stat(`${folder}/.`).then(() => undefined, () => undefined), late])
-  clearTimeout(timer)
+  return mountsOfImage(image).flatMap(({ path, key }) => (key === undefined ? [] : [{ path, from: sourceOf(path, job.place, bound, lives, NOTHING_FOLDER) }]))
 }

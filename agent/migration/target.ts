@@ -2,6 +2,7 @@ import { createWriteStream, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { freemem } from 'node:os'
 import { createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import { meshAddress, nodeOfMeshAddress } from '../../schema/mesh-address.ts'
 import { PAGES_PORT, type Offer, type SourceOrder } from '../../schema/migration.ts'
 import type { NodeId } from '../../schema/node-state.ts'
@@ -9,6 +10,7 @@ import { NodeError } from '../api/node-error.ts'
 import { cpuShares, makeCgroup, processesIn } from '../jobs/cgroups.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import type { Holder } from '../jobs/holder.ts'
+import type { BoundMount } from '../jobs/mounts.ts'
 import { nowMs } from '../os/clock.ts'
 import { readTextIfThere } from '../os/files.ts'
 import { pageServerArguments, restoreArguments } from './criu-arguments.ts'
@@ -22,7 +24,8 @@ import { openVerdict, startCriu, type Criu, type Verdict } from './verdict.ts'
 import type { MoveStream } from './wire.ts'
 
 const PAGES_LIMIT_MS = 30_000
-const RESTORE_POLL_MS = 20
+/** Each look costs a job that stands still. */
+const RESTORE_POLL_MS = 100
 /** While a job is restored, its pages lie in the images and again in its processes. */
 const MEMORY_FACTOR = 2
 /** With less than this much of its memory free when all its pages are here, each is dropped from the images once the job has it, which takes time. */
@@ -72,6 +75,7 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
   let frozenSinceMs = nowMs()
   // Before the job stands still at the source: all this costs programs.
   const verdict = await openVerdict(folder, [ARGUMENTS_PIPE])
+  const bound = arrival.job.mounts()
   const prepared = startRestorer(arrival.job, folder)
   prepared.catch(() => undefined)
   let stands = false
@@ -97,7 +101,8 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
       else if (order.do === 'restore') {
         const images = `${folder}/${round}`
         await prepared
-        await restore(arrival, verdict, order, images)
+        if (!isDeepStrictEqual(arrival.job.mounts(), bound)) throw new NodeError('MOUNTS_CHANGED', `a disk of node ${arrival.self} came or went while the job did`, 'the job goes on where it was; try again')
+        await restore({ ...arrival, bound }, verdict, order, images)
         stands = true
         return { verdict, frozenSinceMs, images }
       } else break
@@ -162,13 +167,13 @@ async function* piecesOf(stream: MoveStream, path: string, bytes: number): Async
   }
 }
 
-async function restore(arrival: Arrival, verdict: Verdict, { streams, handedOver }: Extract<SourceOrder, { do: 'restore' }>, folder: string): Promise<void> {
+async function restore(arrival: Arrival & { bound: readonly BoundMount[] }, verdict: Verdict, { streams, handedOver }: Extract<SourceOrder, { do: 'restore' }>, folder: string): Promise<void> {
   const { job } = arrival
   if (hasLocks(folder)) setLocksAside(folder, arrival.folder, job.homeRoot)
-  const mounts = await mountsHere(job, folder, arrival.lives)
+  const mounts = mountsHere(job, arrival.bound, folder, arrival.lives)
   if (freemem() < PLENTY_FACTOR * arrival.memoryBytes) writeFileSync(`${arrival.folder}/spare-memory`, '', { mode: 0o600 })
   job.arrive(streams)
-  const told = tellRestorer(arrival.folder, restoreArguments({ folder, handedOver, mounts }))
+  const told = tellRestorer(arrival.folder, mounts.map(({ from }) => from), restoreArguments({ folder, handedOver, mounts }))
   const failed = failureOf(job, folder)
   const first = await Promise.race([verdict.reached.then(() => undefined), failed.reason])
   failed.stop()

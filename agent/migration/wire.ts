@@ -1,14 +1,34 @@
 import { createReadStream, readFileSync, statSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
-import { SMALL_FILE_BYTES, sourceOrderSchema, targetAnswerSchema, type SourceOrder, type TargetAnswer } from '../../schema/migration.ts'
+import { SMALL_FILE_BYTES, SMALL_FILES_TOGETHER, sourceOrderSchema, targetAnswerSchema, type SourceOrder, type TargetAnswer } from '../../schema/migration.ts'
 import { NodeError } from '../api/node-error.ts'
 import { encodeFrame, FRAME_LIMIT_BYTES, frameSplitter, type Frame } from '../peers/frames.ts'
 
 /** The channel `migrate` between source and target: JSON frames, and raw frames with the bytes of a file behind the order that names it. */
 const KIND = { json: 1, bytes: 2 } as const
 const QUEUE_LIMIT_FRAMES = 64
-/** Small files that go together, so that they fit a frame. */
-const TOGETHER = Math.floor(FRAME_LIMIT_BYTES / SMALL_FILE_BYTES)
+
+interface FileToSend {
+  name: string
+  bytes: number
+}
+
+/** Files in groups that each fit a frame. */
+function inFrames(files: readonly FileToSend[]): FileToSend[][] {
+  const groups: FileToSend[][] = []
+  let room = 0
+  for (const file of files) {
+    const group = groups.at(-1)
+    if (group === undefined || file.bytes > room || group.length === SMALL_FILES_TOGETHER) {
+      groups.push([file])
+      room = FRAME_LIMIT_BYTES - file.bytes
+    } else {
+      group.push(file)
+      room -= file.bytes
+    }
+  }
+  return groups
+}
 
 /** A framed stream that is read one message at a time. */
 export class MoveStream {
@@ -53,10 +73,9 @@ export class MoveStream {
   async sendFiles(folder: string, names: readonly string[]): Promise<void> {
     const files = names.map((name) => ({ name, bytes: statSync(`${folder}/${name}`).size }))
     const small = files.filter(({ bytes }) => bytes <= SMALL_FILE_BYTES)
-    for (let first = 0; first < small.length; first += TOGETHER) {
-      const together = small.slice(first, first + TOGETHER)
-      this.order({ do: 'small-files', files: together })
-      this.#stream.write(encodeFrame(KIND.bytes, Buffer.concat(together.map(({ name }) => readFileSync(`${folder}/${name}`)))))
+    for (const files of inFrames(small)) {
+      this.order({ do: 'small-files', files })
+      this.#stream.write(encodeFrame(KIND.bytes, ...files.map(({ name }) => readFileSync(`${folder}/${name}`))))
     }
     for (const { name, bytes } of files.filter((file) => !small.includes(file))) {
       this.order({ do: 'file', name, bytes })
