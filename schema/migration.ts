@@ -61,10 +61,15 @@ export const streamsSchema = z.strictObject({
 export const SMALL_FILE_BYTES = 64 * 1024
 export const SMALL_FILES_TOGETHER = 1_000
 
+/** Of a job's mounts, as many are named before it moves. */
+export const MOUNTS_LIMIT = 1_000
+
 const imageNameSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.img$/)
 
 /** Orders of the source, one frame each. */
 export const sourceOrderSchema = z.discriminatedUnion('do', [
+  /** Get everything ready: it has these of its node's mounts now, and is to find the like of them. What it has in the end, the images tell. */
+  z.strictObject({ do: z.literal('prepare'), mounts: z.array(z.string().min(1).max(4_096)).max(MOUNTS_LIMIT) }),
   /** Receive pages of this round; the round before is its parent. For the last one the job stands still. */
   z.strictObject({ do: z.literal('receive'), round: z.int().min(1).max(64), last: z.boolean() }),
   z.strictObject({ do: z.literal('file'), name: imageNameSchema, bytes: z.int().min(0).max(256 * 1024 * 1024) }),

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
-import type { MigrationReport } from '../../schema/migration.ts'
+import { MOUNTS_LIMIT, type MigrationReport } from '../../schema/migration.ts'
 import type { NodeId } from '../../schema/node-state.ts'
 import { NodeError } from '../api/node-error.ts'
 import { cpuShares, processesIn } from '../jobs/cgroups.ts'
@@ -49,6 +49,7 @@ export async function moveToTarget(move: SourceMove): Promise<Pick<MigrationRepo
   if (pid === undefined) throw new NodeError('JOB_ENDED', `job ${job.id} has ended`, 'see how with: plump job ls')
   rmSync(folder, { recursive: true, force: true })
   const throttle = new Throttle(job, pid)
+  stream.order({ do: 'prepare', mounts: mountsOf(job, pid).slice(0, MOUNTS_LIMIT) })
   try {
     const rounds = needsPreCopy(move.ownBytes) ? await preCopy(move, pid, throttle) : []
     await standStillAt('copying')

@@ -16,7 +16,7 @@ import { readTextIfThere } from '../os/files.ts'
 import { pageServerArguments, restoreArguments } from './criu-arguments.ts'
 import { hasLocks, setLocksAside } from './file-locks.ts'
 import { standStillAt } from './hold.ts'
-import { mountsHere } from './mounts-here.ts'
+import { mountsHere, stepInto } from './mounts-here.ts'
 import { PAGES_KEEP_ALIVE_MS } from './pages-connection.ts'
 import { refusal } from './refusal.ts'
 import { ARGUMENTS_PIPE, startRestorer, tellRestorer } from './restorer.ts'
@@ -73,11 +73,8 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
   let pages: { criu: Promise<Criu>; server: Server } | undefined
   let round = 0
   let frozenSinceMs = nowMs()
-  // Before the job stands still at the source: all this costs programs.
   const verdict = await openVerdict(folder, [ARGUMENTS_PIPE])
-  const bound = arrival.job.mounts()
-  const prepared = startRestorer(arrival.job, folder)
-  prepared.catch(() => undefined)
+  let prepared: Promise<readonly BoundMount[]> | undefined
   let stands = false
   const settlePages = async (): Promise<void> => {
     if (!pages) return
@@ -90,7 +87,10 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
   try {
     for (let order = await stream.nextOrder(); order; order = await stream.nextOrder()) {
       if (order.do !== 'file' && order.do !== 'small-files') await settlePages()
-      if (order.do === 'receive') {
+      if (order.do === 'prepare') {
+        prepared = prepare(arrival, order.mounts)
+        prepared.catch(() => undefined)
+      } else if (order.do === 'receive') {
         round = order.round
         frozenSinceMs = nowMs()
         if (order.last) cpuShares.setMoving(arrival.job.cgroup, 'standing')
@@ -100,9 +100,9 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
       else if (order.do === 'small-files') await receiveSmallFiles(stream, `${folder}/${round}`, order.files)
       else if (order.do === 'restore') {
         const images = `${folder}/${round}`
-        await prepared
+        const bound = await prepared
         if (!isDeepStrictEqual(arrival.job.mounts(), bound)) throw new NodeError('MOUNTS_CHANGED', `a disk of node ${arrival.self} came or went while the job did`, 'the job goes on where it was; try again')
-        await restore({ ...arrival, bound }, verdict, order, images)
+        await restore({ ...arrival, bound: bound ?? [] }, verdict, order, images)
         stands = true
         return { verdict, frozenSinceMs, images }
       } else break
@@ -112,10 +112,18 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
     pages?.server.close()
     if (!stands) {
       // What it started is ended with the job's place.
-      await prepared.catch(() => undefined)
+      await prepared?.catch(() => undefined)
       verdict.close()
     }
   }
+}
+
+/** While the job still runs at its source, since all this takes time: has here mounted what is mounted there, and starts what restores it. Gives what this node binds into it. */
+async function prepare({ job, folder, lives }: Arrival, mounts: readonly string[]): Promise<readonly BoundMount[]> {
+  const bound = job.mounts()
+  await stepInto(job, mounts, bound, lives)
+  await startRestorer(job, folder)
+  return bound
 }
 
 /** Listens for the source's CRIU, and hands its connection to a page server. Nobody reads from the connection before. */

@@ -33,11 +33,11 @@ const PCI_CLASS_NETWORK = '0x02'
 const USB_NETWORK_CLASSES = new Set(['0206', '020c', '020d', 'e001', 'ef04'])
 
 /**
- * A text that changes when an interface comes or goes or a carrier has come or gone, however briefly: a few short reads
- * that tell whether to look at everything again.
+ * A text that changes when one of the interfaces goes or its carrier has come or gone, however briefly: a few short reads that tell whether to look at
+ * everything again. Without names, of all interfaces; it then changes when one comes, too.
  */
-export function readPulse(sys = '/sys'): string {
-  return namesIn(`${sys}/class/net`).map((name) => `${name} ${read(`${sys}/class/net/${name}/carrier_changes`)}`).join('\n')
+export function readPulse(names?: Iterable<string>, sys = '/sys'): string {
+  return [...names ?? namesIn(`${sys}/class/net`)].map((name) => `${name} ${read(`${sys}/class/net/${name}/carrier_changes`)}`).join('\n')
 }
 
 /** Reads all interfaces of real cards: those with a device beneath. lo, bridges, tunnels and a phantom bond0 have none. */

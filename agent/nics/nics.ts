@@ -48,7 +48,7 @@ class NicWatch {
   #pulse = ''
   #isAnnounced = false
   #isStopped = false
-  #stopUevents = (): void => {}
+  #stopUevents: (() => void) | undefined
   /** Aliases of a swarm of events that is still under way. */
   #gathered: string[] = []
   #gathering: NodeJS.Timeout | undefined
@@ -64,7 +64,7 @@ class NicWatch {
     this.#isStopped = true
     clearInterval(this.#glancing)
     clearTimeout(this.#gathering)
-    this.#stopUevents()
+    this.#stopUevents?.()
   }
 
   async coldplug(): Promise<void> {
@@ -132,13 +132,14 @@ class NicWatch {
   #glance(): void {
     if (!this.#isAnnounced) return
     const lookEveryMs = this.#carrierChanges.size > 0 ? LOOK_EVERY_MS : LOOK_FOR_A_FIRST_EVERY_MS
-    if (readPulse() !== this.#pulse || this.#context.nowMs() - this.#lookedMs >= lookEveryMs) this.#look()
+    if (this.#readPulse() !== this.#pulse || this.#context.nowMs() - this.#lookedMs >= lookEveryMs) this.#look()
   }
 
   #look(): void {
     const { state, nowMs } = this.#context
     this.#lookedMs = nowMs()
-    this.#pulse = readPulse()
+    // Before anything else is read: what changes meanwhile shows at the next glance, and so does, once, a card that is new.
+    this.#pulse = this.#readPulse()
     const interfaces = readInterfaces()
     for (const nic of interfaces) if (!this.#carrierChanges.has(nic.name)) this.#bringUp(nic)
     const flapped = new Set(interfaces.filter((nic) => this.#hasFlapped(nic)).map((nic) => nic.name))
@@ -150,6 +151,11 @@ class NicWatch {
     state.set('nics', report)
     const isQuiet = nowMs() - this.#startedMs < QUIET_START_MS
     state.setWaiting('nics', isQuiet ? undefined : waitingForCard(report))
+  }
+
+  /** Of the cards alone once events tell of new ones. */
+  #readPulse(): string {
+    return readPulse(this.#stopUevents && this.#carrierChanges.keys())
   }
 
   #bringUp(nic: NicInterface): void {

@@ -14,11 +14,14 @@ const MIB = 1024 * 1024
 const BOOT_LIMIT_SECONDS = 300
 /** Images in memory and restored pages together are twice the largest job; the node itself needs the rest. */
 const MEMORY_MIB = 1_280
-const WIRE_BYTES = 64 * MIB
-const RELAY_BYTES = 32 * MIB
+const WIRE_BYTES = 32 * MIB
+/** Wire and relay in turn so many times, since the machine's speed changes; the medians count. */
+const TRANSFERS = 5
 /** Of moves there and back the median counts, of starts of programs the least. */
 const MOVES = 3
 const STARTS = 3
+/** Moved there and back before anything is measured: what a node's first dump and first restore load into memory. */
+const FIRST_LOAD: Load = { bytes: 8 * MIB, dirtyBytesPerSecond: 0 }
 /** A larger one takes minutes for each move, and its moves differ little. */
 const LARGE_BYTES = 128 * MIB
 const LARGE_MOVES = 1
@@ -62,12 +65,14 @@ export interface MigrationBenchOptions {
 /** Boots two nodes from the ISO and moves jobs between them. Throws PlumpError. */
 export async function measureMigration(iso: string, options: MigrationBenchOptions): Promise<MigrationFigures> {
   options.report('two nodes boot')
-  const lab = await startLab({ name: 'bench-migration', nodes: 2, medium: 'kernel', memoryMiB: MEMORY_MIB, iso, signal: options.signal })
+  const lab = await startLab({ name: 'bench-migration', nodes: 2, medium: 'kernel', memoryMiB: MEMORY_MIB, preallocated: true, iso, signal: options.signal })
   try {
     const pair = await openPair(lab, options.signal)
     options.report('wire, stdio and the start of programs')
-    const wireBytesPerSecond = await measureWire(pair)
-    const start = await measureStarts(pair)
+    const transfers = await measureTransfers(pair)
+    const starts = await measureStarts(pair)
+    options.report('a first move each way')
+    await withProgram(pair, FIRST_LOAD, (program) => withLoad(pair.home, program, FIRST_LOAD, (job) => measureMoves(pair, FIRST_LOAD, job)))
     const loads: MigrationFigures['loads'] = []
     for (const load of LOADS) {
       options.report(`a job of ${load.bytes / MIB} MiB${load.dirtyBytesPerSecond > 0 ? ` that writes ${load.dirtyBytesPerSecond / 1e6} MB/s` : ''}`)
@@ -77,7 +82,7 @@ export async function measureMigration(iso: string, options: MigrationBenchOptio
         return { load, failed: error.message }
       }))
     }
-    return { loads, wireBytesPerSecond, ...start }
+    return { loads, ...transfers, ...starts }
   } finally {
     await lab.down()
   }
@@ -105,35 +110,49 @@ function zeros(bytes: number): string {
   return `dd if=/dev/zero bs=64k count=${bytes / 65_536} 2> /dev/null`
 }
 
-/** What the mesh carries in one plain connection. */
-async function measureWire({ home, other, otherId }: Pair): Promise<number> {
-  await receive(other, 'cat > /dev/null', '/var/tmp/wire')
-  const ms = await timed(home, `${zeros(WIRE_BYTES)} | nc ${meshAddress(otherId)} ${COPY_PORT}`)
-  return Math.round(WIRE_BYTES * 1000 / ms)
+/** What the mesh carries in one plain connection, and what of it a job's output gets. */
+async function measureTransfers({ home, other, otherId }: Pair): Promise<Pick<MigrationFigures, 'wireBytesPerSecond' | 'relayBytesPerSecond'>> {
+  const times: { wireMs: number; relayMs: number }[] = []
+  for (let transfer = 0; transfer < TRANSFERS; transfer++) {
+    await receive(other, 'cat > /dev/null', '/var/tmp/wire')
+    const wireMs = await timed(home, `${zeros(WIRE_BYTES)} | nc ${meshAddress(otherId)} ${COPY_PORT}`)
+    const nothingThereMs = await timed(home, `runon ${otherId} true < /dev/null`)
+    const relayMs = await timed(home, `runon ${otherId} sh -c '${zeros(WIRE_BYTES)}' < /dev/null | cat > /dev/null`) - nothingThereMs
+    times.push({ wireMs, relayMs: Math.max(1, relayMs) })
+  }
+  const rate = (ms: readonly number[]): number => Math.round(WIRE_BYTES * 1000 / median(ms))
+  return { wireBytesPerSecond: rate(times.map(({ wireMs }) => wireMs)), relayBytesPerSecond: rate(times.map(({ relayMs }) => relayMs)) }
 }
 
-async function measureStarts({ home, otherId }: Pair): Promise<Pick<MigrationFigures, 'relayBytesPerSecond' | 'mosrunTrueMs' | 'nodeNothingMs'>> {
+function median(values: readonly number[]): number {
+  return values.toSorted((one, another) => one - another)[Math.floor(values.length / 2)] ?? Number.NaN
+}
+
+async function measureStarts({ home }: Pair): Promise<Pick<MigrationFigures, 'mosrunTrueMs' | 'nodeNothingMs'>> {
   const least = async (line: string): Promise<number> => {
     const times: number[] = []
     for (let start = 0; start < STARTS; start++) times.push(await timed(home, line))
     return Math.min(...times)
   }
-  const mosrunTrueMs = await least('mosrun true < /dev/null')
-  const nodeNothingMs = await least('node -e 0 < /dev/null')
-  const nothingThereMs = await least(`runon ${otherId} true < /dev/null`)
-  const relayMs = await timed(home, `runon ${otherId} sh -c '${zeros(RELAY_BYTES)}' < /dev/null | cat > /dev/null`) - nothingThereMs
-  return { mosrunTrueMs, nodeNothingMs, relayBytesPerSecond: Math.round(RELAY_BYTES * 1000 / Math.max(1, relayMs)) }
+  return { mosrunTrueMs: await least('mosrun true < /dev/null'), nodeNothingMs: await least('node -e 0 < /dev/null') }
 }
 
 async function measureLoad(pair: Pair, load: Load): Promise<LoadFigures> {
   const { home, other, homeId, otherId } = pair
+  return withProgram(pair, load, async (program) => {
+    const { move, abort } = await withLoad(home, program, load, (job) => measureMoves(pair, load, job))
+    const bare = await withLoad(home, program, load, (job) => measureBareCriu({ job, home, homeId, to: other, address: meshAddress(otherId) }))
+    return { load, move, ...abort, bare }
+  })
+}
+
+/** Puts the load's program on both nodes until `measure` is through with it. */
+async function withProgram<T>({ home, other }: Pair, load: Load, measure: (program: string) => Promise<T>): Promise<T> {
   const program = `/var/tmp/load-${load.bytes}-${load.dirtyBytesPerSecond}`
   const file = loadProgram(load).toString('base64')
   for (const node of [home, other]) await said(node, `echo ${file} | base64 -d > ${program}; chmod 755 ${program}`)
   try {
-    const { move, abort } = await withLoad(home, program, load, (job) => measureMoves(pair, load, job))
-    const bare = await withLoad(home, program, load, (job) => measureBareCriu({ job, home, homeId, to: other, address: meshAddress(otherId) }))
-    return { load, move, ...abort, bare }
+    return await measure(program)
   } finally {
     for (const node of [home, other]) await said(node, `rm -f ${program}`)
   }

@@ -18,6 +18,7 @@ export async function resolveMachine(options: NodeOptions, folder: string): Prom
   }
   return {
     memoryMiB: options.memoryMiB ?? DEFAULT_MEMORY_MIB,
+    ...(options.preallocated === undefined ? {} : { preallocated: options.preallocated }),
     cpus: options.cpus ?? 1,
     firmware: options.firmware ?? 'bios',
     medium: await mediumOf(medium, options, folder),

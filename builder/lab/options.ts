@@ -33,6 +33,8 @@ export type Medium = z.output<typeof mediumSchema>
 /** One virtual PC. */
 export const machineConfigSchema = z.object({
   memoryMiB: z.number().int().min(64).max(1 << 20),
+  /** The host gives it all its memory at once. Otherwise the program that first touches a part waits for it, which distorts figures. */
+  preallocated: z.boolean().optional(),
   cpus: z.number().int().min(1).max(64),
   firmware: z.enum(FIRMWARES),
   medium: mediumSchema,
@@ -58,6 +60,8 @@ export type LabConfig = z.output<typeof labConfigSchema>
 /** What the caller says about nodes; everything has a default. */
 export interface NodeOptions {
   memoryMiB?: number
+  /** For figures of what fills memory: the host gives it all at once, and not when it is first touched. */
+  preallocated?: boolean
   cpus?: number
   /** Model and flags of its processors, as in `max,-avx2` or `Westmere`. */
   cpu?: string

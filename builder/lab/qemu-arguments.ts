@@ -79,7 +79,7 @@ function machine(config: MachineConfig, files: MachineFiles, accelerator: 'kvm' 
     '-accel', accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi',
     '-cpu', config.cpu ?? (accelerator === 'kvm' ? 'host' : 'max'),
     '-smp', String(config.cpus),
-    '-m', String(config.memoryMiB),
+    '-m', String(config.memoryMiB), ...(config.preallocated === true ? ['-mem-prealloc'] : []),
     ...(config.clock === undefined ? [] : ['-rtc', `base=${config.clock}`]),
     '-display', 'none', '-vga', 'std',
     ...(secure ? ['-global', 'driver=cfi.pflash01,property=secure,value=on'] : []),

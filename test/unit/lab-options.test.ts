@@ -31,6 +31,8 @@ test('a CD boots first, and commas in its path are doubled', () => {
   expect(valuesOf(args, '-drive')).toEqual(['if=none,id=medium,media=cdrom,readonly=on,format=raw,file=/final/a,,b.iso'])
   expect(valuesOf(args, '-device')).toContain('ide-cd,id=boot-medium,drive=medium,bus=ide.0,bootindex=0')
   expect(valuesOf(args, '-smp')).toEqual(['2'])
+  expect(args).not.toContain('-mem-prealloc')
+  expect(qemuArguments({ ...config, preallocated: true }, [nic('e1000')], files, 'tcg')).toContain('-mem-prealloc')
 })
 
 test('a PCI card has no boot ROM; a USB card hangs on the xHCI controller, which is there before it', () => {

@@ -10,7 +10,11 @@ test('images travel whole: small ones together, a large one by itself', async ()
   const folder = mkdtempSync(join(tmpdir(), 'plump-images-'))
   try {
     const large = Buffer.alloc(3 * SMALL_FILE_BYTES, 'large')
-    const contents = new Map([['a.img', 'one'], ['empty.img', ''], ['b.img', 'two'], ...Array.from({ length: 40 }, (_, index) => [`c-${index}.img`, 'x'.repeat(index)] as const)])
+    // Together, the last are more than fits one frame.
+    const contents = new Map([
+      ['a.img', 'one'], ['empty.img', ''], ['b.img', 'two'], ...Array.from({ length: 40 }, (_, index) => [`c-${index}.img`, 'x'.repeat(index)] as const),
+      ...Array.from({ length: 40 }, (_, index) => [`d-${index}.img`, 'y'.repeat(SMALL_FILE_BYTES)] as const),
+    ])
     for (const [name, text] of contents) writeFileSync(join(folder, name), text)
     writeFileSync(join(folder, 'large.img'), large)
 
