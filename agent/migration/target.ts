@@ -88,6 +88,7 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
     for (let order = await stream.nextOrder(); order; order = await stream.nextOrder()) {
       if (order.do !== 'file' && order.do !== 'small-files') await settlePages()
       if (order.do === 'prepare') {
+        if (prepared !== undefined) break
         prepared = prepare(arrival, order.mounts)
         prepared.catch(() => undefined)
       } else if (order.do === 'receive') {
