@@ -5,8 +5,11 @@ const UNNOTICED_MS = 200
 const ROUNDS_LIMIT = 8
 /** When more than this part of what a round sent is to be sent again, the job writes nearly as fast as the wire carries. */
 const SHRINK_FACTOR = 0.8
-/** A job that does is held back to this part of the CPU that it used. More would be more rounds, in which it loses more time than it gains. */
-const HELD_BACK_SHARE = 1 / 50
+/**
+ * A job that does is held back to this part of the CPU that it used, as far as QEMU goes with a machine that moves (99 %, max-cpu-throttle). More would be more rounds,
+ * in which it loses more time than it gains; less would be time at the end, when it stands still.
+ */
+const HELD_BACK_SHARE = 1 / 100
 const PAGE_BYTES = 4_096
 
 export interface Round {

@@ -18,7 +18,7 @@ import { connectForPages } from './pages-connection.ts'
 import { decidePreCopy, needsPreCopy, type Round } from './precopy.ts'
 import { couldNotSend, reasonInLog, refusal } from './refusal.ts'
 import { Throttle } from './throttle.ts'
-import { openVerdict, startCriu } from './verdict.ts'
+import { openVerdict, startCriu, type Verdict } from './verdict.ts'
 import type { MoveStream } from './wire.ts'
 
 const FIXED_FREEZE_MS = 300
@@ -49,17 +49,21 @@ export async function moveToTarget(move: SourceMove): Promise<Pick<MigrationRepo
   if (pid === undefined) throw new NodeError('JOB_ENDED', `job ${job.id} has ended`, 'see how with: plump job ls')
   rmSync(folder, { recursive: true, force: true })
   const throttle = new Throttle(job, pid)
+  // Its pipes cost a program: they are made while pages travel.
+  const verdict = openVerdict(folder)
+  verdict.catch(() => undefined)
   stream.order({ do: 'prepare', mounts: mountsOf(job, pid).slice(0, MOUNTS_LIMIT) })
   try {
     const rounds = needsPreCopy(move.ownBytes) ? await preCopy(move, pid, throttle) : []
     await standStillAt('copying')
     // What it wrote goes home while it still runs; after the freeze, only the rest has to.
     await sendFilesHome(job)
-    const final = await finalDump(move, { pid, throttle, round: rounds.length + 1 })
+    const final = await finalDump(move, { pid, throttle, round: rounds.length + 1 }, await verdict)
     stream.close()
     return { rounds: rounds.length, bytes: rounds.reduce((sum, { bytes }) => sum + bytes, final.bytes), freezeMs: final.freezeMs, totalMs: Math.round(nowMs() - startMs) }
   } finally {
     throttle.release()
+    await verdict.then((opened) => opened.close(), () => undefined)
   }
 }
 
@@ -107,11 +111,10 @@ async function prepareRound(move: SourceMove, { pid, round }: Dump, last: boolea
   return { pages, options }
 }
 
-async function finalDump(move: SourceMove, dump: Dump): Promise<{ bytes: number; freezeMs: number }> {
+async function finalDump(move: SourceMove, dump: Dump, verdict: Verdict): Promise<{ bytes: number; freezeMs: number }> {
   const { job, stream } = move
   const { options, pages } = await prepareRound(move, dump, true)
   const pipes = handedOver(job)
-  const verdict = await openVerdict(move.folder)
   job.setLeaving(true)
   cpuShares.setMoving(job.cgroup, 'standing')
   const criu = startCriu(finalDumpArguments(options), { move: move.folder, stdin: pages })
@@ -150,7 +153,6 @@ async function finalDump(move: SourceMove, dump: Dump): Promise<{ bytes: number;
       // Home may be long in hearing that the move is off; the other jobs need not wait for that.
       cpuShares.setMoving(job.cgroup, 'copying')
     }
-    verdict.close()
   }
 }
 

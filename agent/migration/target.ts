@@ -73,7 +73,9 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
   let pages: { criu: Promise<Criu>; server: Server } | undefined
   let round = 0
   let frozenSinceMs = nowMs()
-  const verdict = await openVerdict(folder, [ARGUMENTS_PIPE])
+  // Its pipes cost a program, which no page waits for.
+  const pipes = openVerdict(folder, [ARGUMENTS_PIPE])
+  pipes.catch(() => undefined)
   let prepared: Promise<readonly BoundMount[]> | undefined
   let stands = false
   const settlePages = async (): Promise<void> => {
@@ -89,7 +91,7 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
       if (order.do !== 'file' && order.do !== 'small-files') await settlePages()
       if (order.do === 'prepare') {
         if (prepared !== undefined) break
-        prepared = prepare(arrival, order.mounts)
+        prepared = prepare(arrival, order.mounts, pipes)
         prepared.catch(() => undefined)
       } else if (order.do === 'receive') {
         round = order.round
@@ -102,6 +104,7 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
       else if (order.do === 'restore') {
         const images = `${folder}/${round}`
         const bound = await prepared
+        const verdict = await pipes
         if (!isDeepStrictEqual(arrival.job.mounts(), bound)) throw new NodeError('MOUNTS_CHANGED', `a disk of node ${arrival.self} came or went while the job did`, 'the job goes on where it was; try again')
         await restore({ ...arrival, bound: bound ?? [] }, verdict, order, images)
         stands = true
@@ -114,15 +117,16 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
     if (!stands) {
       // What it started is ended with the job's place.
       await prepared?.catch(() => undefined)
-      verdict.close()
+      await pipes.then((verdict) => verdict.close(), () => undefined)
     }
   }
 }
 
 /** While the job still runs at its source, since all this takes time: has here mounted what is mounted there, and starts what restores it. Gives what this node binds into it. */
-async function prepare({ job, folder, lives }: Arrival, mounts: readonly string[]): Promise<readonly BoundMount[]> {
+async function prepare({ job, folder, lives }: Arrival, mounts: readonly string[], pipes: Promise<unknown>): Promise<readonly BoundMount[]> {
   const bound = job.mounts()
   await stepInto(job, mounts, bound, lives)
+  await pipes
   await startRestorer(job, folder)
   return bound
 }

@@ -36,9 +36,9 @@ describe('the stop rule of pre-copy', () => {
     expect(decidePreCopy(state([[2_000, 4_000]], 256))).toMatchObject({ go: 'final-dump', why: 'few-pages' })
   })
   test('a job that writes as fast as the wire carries is held back until it does not, and not copied for ever', () => {
-    expect(decidePreCopy(state([[60_000, 4_000]], 60_000))).toMatchObject({ go: 'another-round', why: 'hold-back', cpuShare: 0.02 })
-    expect(decidePreCopy(state([[60_000, 4_000], [60_000, 4_000]], 30_000, 0.02))).toMatchObject({ go: 'another-round', why: 'shrinks', cpuShare: 0.02 })
-    expect(decidePreCopy(state([[60_000, 4_000], [60_000, 4_000]], 50_000, 0.02))).toMatchObject({ go: 'final-dump', why: 'no-progress' })
+    expect(decidePreCopy(state([[60_000, 4_000]], 60_000))).toMatchObject({ go: 'another-round', why: 'hold-back', cpuShare: 0.01 })
+    expect(decidePreCopy(state([[60_000, 4_000], [60_000, 4_000]], 30_000, 0.01))).toMatchObject({ go: 'another-round', why: 'shrinks', cpuShare: 0.01 })
+    expect(decidePreCopy(state([[60_000, 4_000], [60_000, 4_000]], 50_000, 0.01))).toMatchObject({ go: 'final-dump', why: 'no-progress' })
   })
   test('whatever the rounds, it ends after eight', () => {
     const pages = fc.nat(1_000_000)
