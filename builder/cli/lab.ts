@@ -117,7 +117,7 @@ function nodeOptions(command: Command): Command {
   return command
     .option('--mem <MiB>', 'memory of a node (default: 512)', whole)
     .option('--cpus <count>', 'processors of a node (default: 1)', whole)
-    .option('--cpu <model>', 'their model and flags, as QEMU names them: max,-avx2 (default: all this machine can give)')
+    .option('--cpu <model>', 'their model and flags, as QEMU names them: max,-avx2 (default: those of this machine; emulated: max,-erms)')
     .addOption(new Option('--firmware <kind>', 'what starts the machine (default: bios)').choices(FIRMWARES))
     .addOption(new Option('--medium <kind>', MEDIUM_HELP).choices(MEDIA))
     .option('--nic <models>', 'network cards: MODEL[@NETWORK|@none],… with any model QEMU has (default: virtio-net-pci)')

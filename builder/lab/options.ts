@@ -43,7 +43,7 @@ export const machineConfigSchema = z.object({
   clock: z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/, 'a time looks like 2003-03-01T12:00:00').optional(),
   /** An image that the machine has as a disk it may write to. */
   disk: z.string().optional(),
-  /** Model and flags of its processors, as QEMU's `-cpu` takes them; undefined = all that this machine can give. */
+  /** Model and flags of its processors, as QEMU's `-cpu` takes them; undefined = what this machine gives, or emulates well. */
   cpu: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.,+=-]*$/, 'a processor looks like max or max,-avx2').optional(),
 })
 export type MachineConfig = z.output<typeof machineConfigSchema>

@@ -72,12 +72,15 @@ export function isUsb(model: string): boolean {
   return model.startsWith('usb-')
 }
 
+/** QEMU emulates `rep movsb` a byte at a time; a kernel that does not see ERMS copies two to three times as fast by `rep movsq`. */
+const EMULATED_CPU = 'max,-erms'
+
 function machine(config: MachineConfig, files: MachineFiles, accelerator: 'kvm' | 'tcg'): string[] {
   const secure = config.firmware === 'secureboot'
   return [
     '-machine', `q35,smm=${secure ? 'on' : 'off'}`,
     '-accel', accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi',
-    '-cpu', config.cpu ?? (accelerator === 'kvm' ? 'host' : 'max'),
+    '-cpu', config.cpu ?? (accelerator === 'kvm' ? 'host' : EMULATED_CPU),
     '-smp', String(config.cpus),
     '-m', String(config.memoryMiB), ...(config.preallocated === true ? ['-mem-prealloc'] : []),
     ...(config.clock === undefined ? [] : ['-rtc', `base=${config.clock}`]),

@@ -70,7 +70,7 @@ test('Secure Boot: SMM, and flash that only the firmware may write', () => {
 
 test('KVM passes the CPU through; emulation has all QEMU can emulate', () => {
   expect(valuesOf(qemuArguments(config, [], files, 'kvm'), '-cpu')).toEqual(['host'])
-  expect(valuesOf(qemuArguments(config, [], files, 'tcg'), '-cpu')).toEqual(['max'])
+  expect(valuesOf(qemuArguments(config, [], files, 'tcg'), '-cpu')).toEqual(['max,-erms'])
 })
 
 test('a /dev/kvm without vmx or svm is not used: it stops at the first instruction it cannot emulate', () => {
@@ -87,7 +87,7 @@ test('lab exec: one word is a shell line, several are a program and its argument
 })
 
 test('--cpu: a model of QEMU with flags, or all that this machine has; nothing else comes into the command line', () => {
-  expect(valuesOf(qemuArguments(config, [], files, 'tcg'), '-cpu')).toEqual(['max'])
+  expect(valuesOf(qemuArguments(config, [], files, 'tcg'), '-cpu')).toEqual(['max,-erms'])
   expect(valuesOf(qemuArguments({ ...config, cpu: parseCpu('Westmere,+avx') }, [], files, 'kvm'), '-cpu')).toEqual(['Westmere,+avx'])
   for (const text of ['', '-max', 'max -smp 4', 'max;x']) expect(() => parseCpu(text)).toThrow(expect.objectContaining({ code: 'USAGE' }))
 })
