@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { cgroupFigures, limitCpus } from '../jobs/cgroups.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
@@ -11,7 +12,7 @@ const POLL_MS = 10
 export class Throttle {
   readonly #job: HeldJob
   readonly #init: number
-  readonly #since: { ms: number; cpuSeconds: number }
+  #since: { ms: number; cpuSeconds: number }
   /** CPUs it used by itself; measured until it is held back for the first time. */
   #usedCpus: number | undefined
   #cpus: number | undefined
@@ -20,27 +21,32 @@ export class Throttle {
   constructor(job: HeldJob, init: number) {
     this.#job = job
     this.#init = init
-    this.#since = { ms: nowMs(), cpuSeconds: cgroupFigures(job.cgroup).cpuSeconds }
+    this.#since = usedUntilNow(job)
   }
 
   /** From now on the job has this part of the CPU that it used before; 1: all it wants. */
   holdBack(share: number): void {
     if (share === 1) return
-    this.#usedCpus ??= (cgroupFigures(this.#job.cgroup).cpuSeconds - this.#since.cpuSeconds) * 1000 / Math.max(1, nowMs() - this.#since.ms)
+    const now = usedUntilNow(this.#job)
+    this.#usedCpus ??= (now.cpuSeconds - this.#since.cpuSeconds) * 1000 / Math.max(1, now.ms - this.#since.ms)
     this.#cpus = this.#usedCpus * share
     limitCpus(this.#job.cgroup, this.#cpus)
   }
 
-  /** While criu has stopped the job, it runs what criu tells it to without being held back; afterwards it is again, unless it is for good that it is let go. */
+  /**
+   * While criu has stopped the job, it runs what criu tells it to without being held back; afterwards it is again, unless it is for good that it is let go.
+   * What it computed for criu is not what it uses by itself, and does not count as such.
+   */
   async stepAsideFor(criu: Promise<unknown>, until: 'it-goes-on' | 'for-good'): Promise<void> {
-    if (this.#cpus === undefined) return
+    if (this.#cpus === undefined && until === 'for-good') return
     let over = false
     void criu.catch(() => undefined).then(() => { over = true })
     while (!over && !isTraced(this.#init)) await pause(POLL_MS)
     if (until === 'for-good') return this.release()
-    limitCpus(this.#job.cgroup, this.#limit)
+    if (this.#cpus !== undefined) limitCpus(this.#job.cgroup, this.#limit)
     while (!over && isTraced(this.#init)) await pause(POLL_MS)
     if (this.#cpus !== undefined) limitCpus(this.#job.cgroup, this.#cpus)
+    else if (!over && existsSync(this.#job.cgroup)) this.#since = usedUntilNow(this.#job)
   }
 
   /** The job has what its user gave it. */
@@ -53,4 +59,8 @@ export class Throttle {
   get #limit(): number | undefined {
     return this.#job.record.spec.limits.cpus
   }
+}
+
+function usedUntilNow({ cgroup }: HeldJob): { ms: number; cpuSeconds: number } {
+  return { ms: nowMs(), cpuSeconds: cgroupFigures(cgroup).cpuSeconds }
 }

@@ -85,7 +85,7 @@ async function heldBack(lab: Lab, guestId: number): Promise<void> {
   await said(home, `rm ${hold} ${hold}.reached`)
   await until('it is there', STEP_LIMIT_SECONDS, async () => (await shown(home, id)).node === guestId)
   expect(await limit(guest, 'guests')).toBe('max 100000')
-  expect(await said(home, 'cat /run/move.txt')).toContain('held back to 2 % of its CPU')
+  expect(await said(home, 'cat /run/move.txt')).toContain('held back to 1 % of its CPU')
   await said(home, `plump job kill ${id} KILL`)
 }
 
