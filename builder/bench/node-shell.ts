@@ -1,8 +1,7 @@
 import { PlumpError } from '../errors.ts'
 import type { LabNode } from '../lab/lab-node.ts'
 
-/** Jobs that stay on one node take twice as long as on three. */
-const COMMAND_LIMIT_SECONDS = 1_200
+const COMMAND_LIMIT_SECONDS = 480
 
 /** What a shell line prints on a node. Throws PlumpError BENCH_FAILED when it fails there. */
 export async function said(node: LabNode, line: string, signal?: AbortSignal): Promise<string> {
