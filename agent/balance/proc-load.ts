@@ -22,13 +22,15 @@ export interface Memory {
 
 /**
  * MemAvailable counts files in use, too. The programs of the node itself are such files, and the kernel rather swaps than drops those: measured on
- * a node of 512 MB, it began to swap with 89 MiB of MemAvailable left, 91 MiB being files in use; one with 119 MiB did while a job left it slowly.
+ * a node of 512 MB, it looks for memory to take back (MemFree falls to the low watermark, 28 MiB) with 120 MiB of MemAvailable left.
  */
-const SYSTEM_FILES_KIB = 112 * 1024
+const RECLAIM_BEGINS_KIB = 120 * 1024
+/** What the programs of a move take while a job leaves, measured there, too. */
+const MOVE_NEEDS_KIB = 12 * 1024
 
 export function parseMemory(meminfo: string): Memory {
   const kiB = (name: string): number => Number(new RegExp(String.raw`^${RegExp.escape(name)}: +(\d+) kB$`, 'm').exec(meminfo)?.[1] ?? 0)
-  return { totalKiB: kiB('MemTotal'), availableKiB: Math.max(0, kiB('MemAvailable') - SYSTEM_FILES_KIB) }
+  return { totalKiB: kiB('MemTotal'), availableKiB: Math.max(0, kiB('MemAvailable') - RECLAIM_BEGINS_KIB - MOVE_NEEDS_KIB) }
 }
 
 const PAGE_KIB = 4

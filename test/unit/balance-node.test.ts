@@ -65,7 +65,7 @@ describe('the kernel\'s figures', () => {
     write('group/cpu.stat', 'usage_usec 400000\n')
     const figures = sampler.look([group], 2_000)
     expect(figures.jobs.get('a')).toEqual({ runnable: 1, cpusUsed: 0.2, rssKiB: 4 })
-    expect(figures).toMatchObject({ utilisation: 50, memoryTotalKiB: 500_000, memoryFreeKiB: 400_000 - 112 * 1024, swapOutKiBps: 50, memoryStallShare: 0.5 })
+    expect(figures).toMatchObject({ utilisation: 50, memoryTotalKiB: 500_000, memoryFreeKiB: 400_000 - 132 * 1024, swapOutKiBps: 50, memoryStallShare: 0.5 })
     expect(figures.runnable).toBeCloseTo(1 + 0.5 * figures.cpus - 0.2)
   })
 
