@@ -4,10 +4,11 @@ import type { Job, Outcome } from '../../schema/job.ts'
 import type { Signal } from '../../schema/job-signals.ts'
 import { NodeError } from '../api/node-error.ts'
 import { Acknowledger } from '../jobs/acknowledger.ts'
-import { decodeData, decodePosition, encodeData, encodeJson, encodePosition, FRAME, openLink, type Link } from '../jobs/link.ts'
-import { INPUT_WINDOW_BYTES, OUTPUT_WINDOW_BYTES, StreamReceiver, StreamSender } from '../jobs/streams.ts'
+import { decodePosition, encodeData, encodeJson, encodePosition, FRAME, openLink, type Link, type StreamNumber } from '../jobs/link.ts'
+import { INPUT_WINDOW_BYTES, OUTPUT_WINDOW_BYTES, StreamReceiver, StreamSender, type Chunk } from '../jobs/streams.ts'
 import type { Frame } from '../peers/frames.ts'
 import { openJobs } from './job-client.ts'
+import { JobOutput } from './job-output.ts'
 
 const REATTACH_LIMIT_MS = 30_000
 const REATTACH_PAUSE_MS = 200
@@ -28,12 +29,10 @@ export function attachJob(job: Job, socket: Socket): Promise<Outcome> {
 class AttachedJob {
   readonly #job: Job
   readonly #input = new StreamSender(INPUT_WINDOW_BYTES)
-  readonly #outputs = new Map([[1, new StreamReceiver()], [2, new StreamReceiver()]] as const)
-  readonly #acknowledgers = new Map(([1, 2] as const).map((stream) => [stream, new Acknowledger(OUTPUT_WINDOW_BYTES, (offset) => this.#send(FRAME.ack, encodePosition(stream, offset)))]))
+  readonly #outputs = new Map([[1, this.#output(1)], [2, this.#output(2)]] as const)
   #inputFlows = false
   #link: Link | undefined
   #outcome: Outcome | undefined
-  #unwritten = 0
   #finished: (() => void) | undefined
 
   constructor(job: Job) {
@@ -43,7 +42,6 @@ class AttachedJob {
   async run(first: Socket): Promise<Outcome> {
     this.#openTerminal()
     this.#forwardSignals()
-    this.#watchOutputs()
     try {
       for (let socket: Socket | undefined = first; socket !== undefined; socket = await this.#reattach()) {
         await this.#serve(socket)
@@ -61,6 +59,7 @@ class AttachedJob {
       this.#finished = resolve
       this.#link = openLink(socket, {
         frame: (frame) => this.#take(frame),
+        output: (chunk) => this.#takeOutput(chunk),
         closed: () => {
           this.#inputFlows = false
           this.#link = undefined
@@ -86,10 +85,9 @@ class AttachedJob {
   #take(frame: Frame): void {
     switch (frame.kind) {
       case FRAME.hello:
-        for (const [stream, receiver] of this.#outputs) this.#send(FRAME.resume, encodePosition(stream, receiver.nextOffset))
+        for (const [stream, { receiver }] of this.#outputs) this.#send(FRAME.resume, encodePosition(stream, receiver.nextOffset))
         this.#sendSize()
         return
-      case FRAME.data: return this.#takeOutput(frame.body)
       case FRAME.resume: return this.#resumeInput(decodePosition(frame.body).offset)
       case FRAME.ack:
         this.#input.acknowledge(decodePosition(frame.body).offset)
@@ -106,34 +104,28 @@ class AttachedJob {
     }
   }
 
-  #takeOutput(body: Buffer): void {
-    const { stream, ...chunk } = decodeData(body)
+  #takeOutput({ stream, ...chunk }: Chunk & { stream: StreamNumber }): void {
     if (stream === 0) throw new RangeError('stdin is no output')
-    const receiver = this.#outputs.get(stream)
-    const fresh = receiver?.take(chunk)
-    if (receiver === undefined || fresh === undefined || fresh.length === 0) return
-    const behind = receiver.nextOffset
-    const acknowledger = this.#acknowledgers.get(stream)
-    this.#unwritten += 1
-    const output = stream === 1 ? process.stdout : process.stderr
-    output.write(fresh, () => {
-      this.#unwritten -= 1
-      acknowledger?.taken(behind)
-    })
+    const output = this.#outputs.get(stream)
+    const fresh = output?.receiver.take(chunk)
+    if (output === undefined || fresh === undefined || fresh.length === 0) return
+    const behind = output.receiver.nextOffset
+    output.end.write(fresh, () => output.acknowledger.taken(behind))
   }
 
-  /** Whoever read our output is gone: the job is to see the same. */
-  #watchOutputs(): void {
-    for (const [stream, output] of [[1, process.stdout], [2, process.stderr]] as const) {
-      output.removeAllListeners('error')
-      output.on('error', () => this.#send(FRAME.gone, encodePosition(stream, 0)))
+  #output(stream: 1 | 2): { receiver: StreamReceiver; acknowledger: Acknowledger; end: JobOutput } {
+    return {
+      receiver: new StreamReceiver(),
+      acknowledger: new Acknowledger(OUTPUT_WINDOW_BYTES, (offset) => this.#send(FRAME.ack, encodePosition(stream, offset))),
+      // Whoever read our output is gone: the job is to see the same.
+      end: new JobOutput(stream === 1 ? process.stdout : process.stderr, () => this.#send(FRAME.gone, encodePosition(stream, 0))),
     }
   }
 
   #allWritten(outcome: Outcome): Promise<Outcome> {
     return new Promise((resolve) => {
       const look = (): void => {
-        if (this.#unwritten === 0 || process.stdout.destroyed) resolve(outcome)
+        if ([...this.#outputs.values()].every(({ end }) => end.isDone)) resolve(outcome)
         else setTimeout(look, 1)
       }
       look()

@@ -6,6 +6,8 @@ import { readFirstLine } from '../peers/first-line.ts'
 
 const SOCKET = process.env['PLUMP_JOBS_SOCKET'] ?? '/run/plump/jobs.sock'
 const ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
+/** What the kernel holds for a reader of a local socket, rounded up. */
+const READ_BYTES = 256 * 1024
 const CHALLENGE_LIMIT_MS = 10_000
 const ANSWER_LIMIT_MS = 60_000
 
@@ -34,9 +36,23 @@ export async function openJobs<Name extends JobRequest['request']>(request: Extr
   }
 }
 
+/**
+ * Read into one buffer, again and again: its `data` counts only until the listener returns. What a job writes comes through here, and a buffer of
+ * its own for each read takes more time than all that is done with it.
+ */
 function connectAgent(): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect(SOCKET)
+    const buffer = Buffer.allocUnsafe(READ_BYTES)
+    const socket: Socket = connect({
+      path: SOCKET,
+      onread: {
+        buffer,
+        callback: (bytes) => {
+          socket.emit('data', buffer.subarray(0, bytes))
+          return true
+        },
+      },
+    })
     socket.once('error', (error: NodeJS.ErrnoException) => reject(unreachable(error.code ?? error.message)))
     socket.once('connect', () => {
       socket.on('error', () => undefined)

@@ -1,13 +1,14 @@
 import type { Job } from '../../schema/job.ts'
 import { SIGNALS, type Signal } from '../../schema/job-signals.ts'
 import { formatNodeId } from '../api/describe.ts'
-import { decodeData, FRAME, openLink } from '../jobs/link.ts'
+import { openLink } from '../jobs/link.ts'
 import { describeOutcome, exitCodeOf } from '../jobs/outcome.ts'
 import { askJobs, openJobs } from './job-client.ts'
+import { JobOutput } from './job-output.ts'
 import { parseNode } from './run.ts'
 import { formatTable } from './table.ts'
 import { UsageError } from './usage-error.ts'
-import { jsonOption } from './verb.ts'
+import { EXIT, jsonOption } from './verb.ts'
 import type { Verb } from './verb.ts'
 
 const MTOP_PAUSE_MS = 2_000
@@ -46,13 +47,12 @@ export const logs: Verb = {
   async run({ options, words: [name] }) {
     if (name === undefined) throw new UsageError('plump logs needs a JOB', 'plump job ls lists them')
     const { socket } = await openJobs({ request: 'logs', job: name, follow: options['follow'] === true })
+    // `plump logs JOB | head` ends the reader before us: that is not an error.
+    const [stdout, stderr] = [process.stdout, process.stderr].map((stream) => new JobOutput(stream, () => process.exit(EXIT.done))) as [JobOutput, JobOutput]
     await new Promise<void>((resolve) => {
       openLink(socket, {
-        frame: ({ kind, body }) => {
-          if (kind !== FRAME.data) return
-          const { stream, bytes } = decodeData(body)
-          ;(stream === 2 ? process.stderr : process.stdout).write(bytes)
-        },
+        frame: () => undefined,
+        output: ({ stream, bytes }) => (stream === 2 ? stderr : stdout).write(bytes, () => undefined),
         closed: () => resolve(),
       })
     })

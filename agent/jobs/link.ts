@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import { encodeInPieces, frameSplitter, type Frame } from '../peers/frames.ts'
+import { decodeFrameHead, encodeInPieces, FRAME_HEAD_BYTES, frameSplitter, type Frame } from '../peers/frames.ts'
 import type { Chunk } from './streams.ts'
 
 /**
@@ -48,6 +48,8 @@ export interface Link {
 
 export interface LinkEvents {
   frame(frame: Frame, link: Link): void
+  /** If there, it gets what `data` frames carry, in the pieces it comes in; the bytes may be overwritten once it returns. */
+  output?(chunk: Chunk & { stream: StreamNumber }): void
   /** The connection has ended, whoever ended it, or broke the format. */
   closed(link: Link): void
 }
@@ -55,7 +57,6 @@ export interface LinkEvents {
 /** Speaks frames over a stream. What is queued is bounded by the streams' windows. */
 export function openLink(stream: Duplex, events: LinkEvents): Link {
   let open = true
-  const split = frameSplitter()
   const link: Link = {
     send(kind, ...body) {
       if (open) writeTogether(stream, encodeInPieces(kind, ...body))
@@ -68,10 +69,11 @@ export function openLink(stream: Duplex, events: LinkEvents): Link {
       stream.end()
     },
   }
+  const take = events.output === undefined ? wholeFrames((frame) => events.frame(frame, link)) : outputInPieces(events.output.bind(events), (frame) => events.frame(frame, link))
   stream.on('data', (piece: Buffer) => {
     if (!open) return
     try {
-      for (const frame of split(piece)) events.frame(frame, link)
+      take(piece)
     } catch (error) {
       stream.destroy(error instanceof Error ? error : new Error(String(error)))
     }
@@ -83,6 +85,51 @@ export function openLink(stream: Duplex, events: LinkEvents): Link {
   })
   stream.resume()
   return link
+}
+
+function wholeFrames(give: (frame: Frame) => void): (piece: Buffer) => void {
+  const split = frameSplitter()
+  return (piece) => {
+    for (const frame of split(piece)) give(frame)
+  }
+}
+
+/** Copies all frames but `data`, of which only the head is: so a whole stream can be read into one buffer. */
+function outputInPieces(output: NonNullable<LinkEvents['output']>, give: (frame: Frame) => void): (piece: Buffer) => void {
+  /** What is here of a frame, or of the head and position of one that carries data. */
+  let held = Buffer.alloc(0)
+  let data = { stream: 0 as StreamNumber, offset: 0, bytesLeft: 0 }
+  const takeData = (bytes: Buffer): void => {
+    const { stream, offset, bytesLeft } = data
+    data = { stream, offset: offset + bytes.length, bytesLeft: bytesLeft - bytes.length }
+    output({ stream, offset, bytes })
+  }
+  const takeHeld = (): void => {
+    const { kind, bodyBytes } = decodeFrameHead(held)
+    const body = held.subarray(FRAME_HEAD_BYTES)
+    held = Buffer.alloc(0)
+    if (kind === FRAME.data) data = { ...decodePosition(body), bytesLeft: bodyBytes - POSITION_BYTES }
+    else give({ kind, body })
+  }
+  return (piece) => {
+    for (let rest = piece; rest.length > 0;) {
+      const wanted = data.bytesLeft > 0 ? data.bytesLeft : bytesToHold(held) - held.length
+      const bytes = rest.subarray(0, wanted)
+      rest = rest.subarray(bytes.length)
+      if (data.bytesLeft > 0) takeData(bytes)
+      else {
+        held = Buffer.concat([held, bytes])
+        if (held.length >= FRAME_HEAD_BYTES && held.length === bytesToHold(held)) takeHeld()
+      }
+    }
+  }
+}
+
+/** Of a frame of which this much is here: how much of it must be, before anything can be made of it. */
+function bytesToHold(held: Buffer): number {
+  if (held.length < FRAME_HEAD_BYTES) return FRAME_HEAD_BYTES
+  const { kind, bodyBytes } = decodeFrameHead(held)
+  return FRAME_HEAD_BYTES + (kind === FRAME.data ? Math.min(POSITION_BYTES, bodyBytes) : bodyBytes)
 }
 
 /** In one system call. */

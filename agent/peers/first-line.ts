@@ -20,7 +20,8 @@ export function readFirstLine(stream: Duplex, limitBytes: number, limitMs: numbe
     }
     const ended = (): void => fail(new Error('the connection ended before its first line was complete'))
     const take = (piece: Buffer): void => {
-      held = held.length === 0 ? piece : Buffer.concat([held, piece])
+      // Copied: the next piece may lie where this one lies.
+      held = Buffer.concat([held, piece])
       const end = held.indexOf(0x0a)
       if (end > limitBytes || (end < 0 && held.length > limitBytes)) return fail(new Error(`the first line is longer than ${limitBytes} bytes`))
       if (end < 0) return

@@ -7,7 +7,7 @@ export interface Frame {
 }
 
 export const FRAME_LIMIT_BYTES = 1024 * 1024
-const HEAD_BYTES = 5
+export const FRAME_HEAD_BYTES = 5
 /** Copying less than this into one buffer is cheaper than writing two. */
 const SMALL_BYTES = 4 * 1024
 
@@ -24,10 +24,17 @@ export function encodeInPieces(kind: number, ...body: readonly Uint8Array[]): re
 function frameHead(kind: number, body: readonly Uint8Array[]): Buffer {
   const bytes = totalBytes(body)
   if (bytes > FRAME_LIMIT_BYTES) throw new RangeError(`a frame of ${bytes} bytes; ${FRAME_LIMIT_BYTES} are the limit`)
-  const head = Buffer.allocUnsafe(HEAD_BYTES)
+  const head = Buffer.allocUnsafe(FRAME_HEAD_BYTES)
   head.writeUInt32BE(bytes, 0)
   head.writeUInt8(kind, 4)
   return head
+}
+
+/** What the first {@link FRAME_HEAD_BYTES} of a frame say. Throws RangeError for a frame above {@link FRAME_LIMIT_BYTES}. */
+export function decodeFrameHead(head: Buffer): { kind: number; bodyBytes: number } {
+  const bodyBytes = head.readUInt32BE(0)
+  if (bodyBytes > FRAME_LIMIT_BYTES) throw new RangeError(`a frame of ${bodyBytes} bytes; ${FRAME_LIMIT_BYTES} are the limit`)
+  return { kind: head.readUInt8(4), bodyBytes }
 }
 
 function totalBytes(pieces: readonly Uint8Array[]): number {
@@ -46,7 +53,7 @@ class ReceivedFrame implements Frame {
   /** In one piece, for those that look into it: copied if it came in several. */
   get body(): Buffer {
     const [first, ...others] = this.pieces
-    return (first !== undefined && others.length === 0 ? first : Buffer.concat(this.pieces)).subarray(HEAD_BYTES)
+    return (first !== undefined && others.length === 0 ? first : Buffer.concat(this.pieces)).subarray(FRAME_HEAD_BYTES)
   }
 }
 
@@ -57,18 +64,16 @@ class ReceivedFrame implements Frame {
 export function frameSplitter(): (piece: Buffer) => Frame[] {
   const queue = new PieceQueue()
   /** Bytes needed before anything can be said: a head, or a head and its body. */
-  let wantedBytes = HEAD_BYTES
+  let wantedBytes = FRAME_HEAD_BYTES
   return (piece) => {
     queue.push(piece)
     const frames: Frame[] = []
     while (queue.bytes >= wantedBytes) {
-      const head = queue.peek(HEAD_BYTES)
-      const bodyBytes = head.readUInt32BE(0)
-      if (bodyBytes > FRAME_LIMIT_BYTES) throw new RangeError(`a frame of ${bodyBytes} bytes; ${FRAME_LIMIT_BYTES} are the limit`)
-      wantedBytes = HEAD_BYTES + bodyBytes
+      const { kind, bodyBytes } = decodeFrameHead(queue.peek(FRAME_HEAD_BYTES))
+      wantedBytes = FRAME_HEAD_BYTES + bodyBytes
       if (queue.bytes < wantedBytes) break
-      frames.push(new ReceivedFrame(head.readUInt8(4), queue.take(wantedBytes)))
-      wantedBytes = HEAD_BYTES
+      frames.push(new ReceivedFrame(kind, queue.take(wantedBytes)))
+      wantedBytes = FRAME_HEAD_BYTES
     }
     return frames
   }
