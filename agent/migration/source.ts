@@ -127,9 +127,11 @@ async function finalDump(move: SourceMove, dump: Dump, verdict: Verdict): Promis
     // Should criu die now, its processes would run again by themselves; the freezer holds them until home has spoken.
     setFrozen(job, true)
     frozen = await job.stdio.freeze()
-    await sendFilesHome(job)
+    const filesAreHome = sendFilesHome(job)
+    filesAreHome.catch(() => undefined)
     await standStillAt('frozen')
     await stream.sendFiles(options.folder, readdirSync(options.folder).filter((name) => name.endsWith('.img') && !/^page(?:s|map)-/.test(name)))
+    await filesAreHome
     stream.order({ do: 'restore', streams: streamsToJson(frozen), handedOver: pipes })
     await withLimit(stream.expect('restored'), RESTORE_LIMIT_MS)
     await standStillAt('committing')

@@ -13,8 +13,11 @@ const MEMORY_MIB = 512
 /** Loops without an end that are to spread, and jobs of equal length that are to be done soon. */
 export const LOOPS = 12
 export const JOBS = 24
-/** How long the jobs would take on all nodes together if nothing were lost. */
-const PERFECT_SECONDS = 100
+/**
+ * How long the jobs would take on all nodes together if nothing were lost: jobs that end while they are still being handed out, one move after the other and none in a job's first ten
+ * seconds; and such as outlast that.
+ */
+const PERFECT_SECONDS = [100, 300] as const
 const RATE_SECONDS = 20
 /** Rounds of the loop that are counted as one; a node does some ten of them a second. */
 const ROUNDS = 10_000
@@ -30,16 +33,22 @@ export interface BalanceFigures {
   balanceMs: number
   /** Moves that took. */
   balanceMoves: number
+  /** Of shorter jobs and of longer ones. */
+  jobs: JobsFigures[]
+}
+
+/** {@link JOBS} equal jobs that all begin on one node. */
+export interface JobsFigures {
   /** What each node computes per second while all of them do, in chunks of the loop: the mean of before and after the jobs that may move. */
   chunksPerSecond: number[]
-  /** Chunks in each of the {@link JOBS} jobs. */
+  /** Chunks in each of the jobs. */
   chunksPerJob: number
-  /** Until the last of the jobs was done, all having begun on one node. */
+  /** Until the last of the jobs was done. */
   withMs: number
   withMoves: number
   /** CPU seconds that the moves took: those of other programs than jobs, on all nodes, beyond what they use without any move. */
   moveCpuSeconds: number
-  /** Part of a node's CPU time that other programs than jobs take while nothing moves, here and in {@link BalanceFigures.chunksPerSecond}. */
+  /** Part of a node's CPU time that other programs than jobs take while nothing moves, here and in {@link JobsFigures.chunksPerSecond}. */
   otherShare: number
   /** The same with every job staying where it began. */
   withoutMs: number
@@ -59,23 +68,9 @@ export async function measureBalance(iso: string, options: BalanceBenchOptions):
     await openCluster(lab, signal)
     report(`${LOOPS} loops spread over ${NODES} nodes`)
     const spread = await measureSpread(lab)
-    report('what the nodes compute, all at the same time')
-    // The computer that emulates the nodes is not equally fast at all times: what they compute is measured right before and right after.
-    const before = await measureRates(lab)
-    const chunksPerJob = Math.max(1, Math.round(PERFECT_SECONDS * sum(before.chunksPerSecond) / JOBS))
-    report(`${JOBS} jobs that may move`)
-    const moved = await measureJobs(lab, chunksPerJob)
-    const after = await measureRates(lab)
-    const chunksPerSecond = before.chunksPerSecond.map((rate, index) => (rate + (after.chunksPerSecond[index] ?? rate)) / 2)
-    const otherShare = (before.otherShare + after.otherShare) / 2
-    report(`${JOBS} jobs that stay`)
-    for (const node of lab.nodes) await said(node, 'mosctl stay', signal)
-    const stayed = await measureJobs(lab, chunksPerJob)
-    const idleOthersSeconds = otherShare * NODES * moved.ms / 1000
-    return {
-      ...spread, chunksPerSecond, chunksPerJob, withMs: moved.ms, withMoves: moved.moves,
-      moveCpuSeconds: Math.max(0, moved.otherCpuSeconds - idleOthersSeconds), otherShare, withoutMs: stayed.ms,
-    }
+    const jobs: JobsFigures[] = []
+    for (const seconds of PERFECT_SECONDS) jobs.push(await measureJobs(lab, seconds, options))
+    return { ...spread, jobs }
   } finally {
     await lab.down()
   }
@@ -117,8 +112,27 @@ async function measureSpread(lab: Lab): Promise<Pick<BalanceFigures, 'balanceMs'
   return { balanceMs, balanceMoves: movesOf(jobs) }
 }
 
+/** Jobs that all nodes together would do in so many seconds, with moves and without. */
+async function measureJobs(lab: Lab, perfectSeconds: number, { report, signal }: BalanceBenchOptions): Promise<JobsFigures> {
+  report('what the nodes compute, all at the same time')
+  // The computer that emulates the nodes is not equally fast at all times: what they compute is measured right before and right after.
+  const before = await measureRates(lab)
+  const chunksPerJob = Math.max(1, Math.round(perfectSeconds * sum(before.chunksPerSecond) / JOBS))
+  report(`${JOBS} jobs of ${chunksPerJob} chunks that may move`)
+  const moved = await runJobs(lab, chunksPerJob)
+  const after = await measureRates(lab)
+  const chunksPerSecond = before.chunksPerSecond.map((rate, index) => (rate + (after.chunksPerSecond[index] ?? rate)) / 2)
+  const otherShare = (before.otherShare + after.otherShare) / 2
+  report(`${JOBS} jobs of ${chunksPerJob} chunks that stay`)
+  for (const node of lab.nodes) await said(node, 'mosctl stay', signal)
+  const stayed = await runJobs(lab, chunksPerJob)
+  for (const node of lab.nodes) await said(node, 'mosctl nostay', signal)
+  const idleOthersSeconds = otherShare * NODES * moved.ms / 1000
+  return { chunksPerSecond, chunksPerJob, withMs: moved.ms, withMoves: moved.moves, moveCpuSeconds: Math.max(0, moved.otherCpuSeconds - idleOthersSeconds), otherShare, withoutMs: stayed.ms }
+}
+
 /** Starts the jobs on node 1, lets all begin at the same time, and waits until each has said that it is done. */
-async function measureJobs(lab: Lab, chunks: number): Promise<{ ms: number; moves: number; otherCpuSeconds: number }> {
+async function runJobs(lab: Lab, chunks: number): Promise<{ ms: number; moves: number; otherCpuSeconds: number }> {
   const home = lab.node(1)
   const job = `while [ ! -e ${FOLDER}/go ]; do sleep 1; done; awk "BEGIN { while (n++ < ${chunks}) ${CHUNK} }"; echo > ${FOLDER}/done-$1`
   await said(home, `rm -rf ${FOLDER}; mkdir ${FOLDER}; for i in $(seq ${JOBS}); do mosrun -b sh -c '${job}' job $i < /dev/null; done`)
