@@ -1,6 +1,7 @@
 /** Of the sender's window: it never waits for an acknowledgement while bytes flow. */
 const WINDOW_SHARE = 1 / 4
-const WITHIN_MS = 10
+/** Longer than a slow computer takes to carry that share, so that a stream that flows there is not told of chunk by chunk. */
+const WITHIN_MS = 100
 
 /**
  * Says how much of a stream has been taken. An acknowledgement is a small message that goes through two agents and the mesh, so not every chunk gets
