@@ -5,6 +5,7 @@ import { readTextIfThere } from '../os/files.ts'
 import { once } from '../os/once.ts'
 import { run } from '../os/run.ts'
 import { CpuShares } from './cpu-shares.ts'
+import { MovingJobs } from './moving-jobs.ts'
 
 /** Control groups (version 2) of jobs: `plump/own/JOB` for this node's own, `plump/guests/JOB` for those of others. */
 const MOUNT = '/sys/fs/cgroup'
@@ -18,7 +19,8 @@ const PROCESSES_LIMIT = 4_096
 const LEFT_FREE = 1 / 16
 const LEFT_FREE_LEAST_BYTES = 64 * 1024 * 1024
 
-export const cpuShares = new CpuShares(`${MOUNT}/plump`)
+export const movingJobs = new MovingJobs()
+export const cpuShares = new CpuShares(`${MOUNT}/plump`, movingJobs)
 
 /** Mounts the hierarchy and makes the two groups; once, at the first job. */
 export const prepareCgroups = once(mountCgroups)

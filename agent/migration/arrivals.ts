@@ -6,7 +6,7 @@ import type { NodeId } from '../../schema/node-state.ts'
 import type { PeerHeader } from '../../schema/peer.ts'
 import { NodeError } from '../api/node-error.ts'
 import { nowMs } from '../os/clock.ts'
-import { cpuShares } from '../jobs/cgroups.ts'
+import { movingJobs } from '../jobs/cgroups.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import type { Holder } from '../jobs/holder.ts'
 import type { ToCopy } from './commit-machine.ts'
@@ -96,7 +96,7 @@ export class Arrivals {
     } finally {
       // Not before criu has ended: its hook may be long in coming to read on a busy node, and a job whose hook reads nothing ends.
       verdict?.close()
-      if (job) cpuShares.setMoving(job.cgroup, undefined)
+      if (job) movingJobs.set(job.cgroup, undefined)
       dropSetAside(folder)
       dropImages(folder)
       this.#coming = undefined

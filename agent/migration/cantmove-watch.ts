@@ -2,6 +2,7 @@ import { CANTMOVE, type CantMove } from '../../schema/cantmove.ts'
 import { nowMs } from '../os/clock.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import type { Holder } from '../jobs/holder.ts'
+import { paced } from '../os/paced.ts'
 import { whyCantMove } from './cantmove.ts'
 import { snapshotJob } from './proc-snapshot.ts'
 import { toCantmove } from './refusal.ts'
@@ -10,6 +11,7 @@ import { toCantmove } from './refusal.ts'
 const CHECK_MS = 10_000
 const TICK_MS = 2_000
 const CHECKS_A_TICK = 1
+const CPU_SHARE = 1 / 100
 /** What criu refused is shown this long: /proc does not show it. */
 const REFUSAL_KEPT_MS = 60_000
 
@@ -20,11 +22,11 @@ const ABOUT_THE_JOB: ReadonlySet<string> = new Set(Object.keys(CANTMOVE).filter(
 export class CantMoveWatch {
   readonly #holder: Holder
   readonly #checkedMs = new WeakMap<HeldJob, number>()
-  readonly #timer: NodeJS.Timeout
+  readonly stop: () => void
 
   constructor(holder: Holder) {
     this.#holder = holder
-    this.#timer = setInterval(() => this.#tick(), TICK_MS)
+    this.stop = paced(() => this.#tick(), { everyMs: TICK_MS, cpuShare: CPU_SHARE })
   }
 
   /** Looks at a job now; undefined: nothing is known that keeps it from moving. */
@@ -42,10 +44,6 @@ export class CantMoveWatch {
     if (!ABOUT_THE_JOB.has(code)) return
     job.cantmove = { code, sentence }
     this.#checkedMs.set(job, nowMs() + REFUSAL_KEPT_MS)
-  }
-
-  stop(): void {
-    clearInterval(this.#timer)
   }
 
   #tick(): void {

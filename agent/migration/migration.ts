@@ -8,7 +8,7 @@ import type { ApiAnswers } from '../api/answers.ts'
 import { NodeError } from '../api/node-error.ts'
 import { parseGroupRssKiB } from '../balance/proc-load.ts'
 import type { AgentContext, Capability } from '../capability.ts'
-import { cgroupFigures, cpuShares } from '../jobs/cgroups.ts'
+import { cgroupFigures, movingJobs } from '../jobs/cgroups.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import { readTextIfThere } from '../os/files.ts'
@@ -195,7 +195,7 @@ class Mover {
     let taken = false
     let stream: MoveStream | undefined
     let stopWatching = (): void => undefined
-    cpuShares.setMoving(job.cgroup, 'copying')
+    movingJobs.set(job.cgroup, 'copying')
     try {
       const offer = { channel: 'migrate', next, record, needs: await needsOf(job), memoryBytes: cgroupFigures(job.cgroup).memoryBytes }
       stream = new MoveStream(await this.#peers.open(to, offer))
@@ -219,7 +219,7 @@ class Mover {
       this.#context.log.named('migration').warn(`job ${id} stays here: ${failure.message}`)
       throw failure
     } finally {
-      cpuShares.setMoving(job.cgroup, undefined)
+      movingJobs.set(job.cgroup, undefined)
       stopWatching()
       stream?.close()
       rmSync(folder, { recursive: true, force: true })

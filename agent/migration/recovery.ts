@@ -6,6 +6,7 @@ import { prepareCgroups } from '../jobs/cgroups.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import type { Holder } from '../jobs/holder.ts'
 import { namesIn } from '../os/files.ts'
+import { releaseCarrier } from './carriers.ts'
 import type { Copy } from './commit-machine.ts'
 import type { Copies } from './copies.ts'
 import type { HomeLine } from './home-line.ts'
@@ -32,6 +33,7 @@ export async function recoverMoves(context: AgentContext, { holder, copies, line
   if (left.length === 0 && folders.length === 0) return
   // The jobs' own take-over waits for these, too, and was first in the queue.
   await prepareCgroups()
+  for (const folder of folders) releaseCarrier(folder)
   const runningHere = new Set(left.flatMap(({ id, copy }) => (copy.at === 'running' ? [moveFolder(id, copy.epoch)] : [])))
   const undecided = new Set(left.flatMap(({ id, copy }) => (copy.at === 'stopped' ? [moveFolder(id, copy.next)] : [])))
   await Promise.all(folders.filter((folder) => !undecided.has(folder)).map((folder) => releaseCriu(folder, runningHere.has(folder) ? 'go' : 'no')))

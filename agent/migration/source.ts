@@ -3,12 +3,13 @@ import type { Socket } from 'node:net'
 import { MOUNTS_LIMIT, type MigrationReport } from '../../schema/migration.ts'
 import type { NodeId } from '../../schema/node-state.ts'
 import { NodeError } from '../api/node-error.ts'
-import { cpuShares, processesIn } from '../jobs/cgroups.ts'
+import { movingJobs, processesIn } from '../jobs/cgroups.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import { streamsToJson } from '../jobs/stdio-json.ts'
 import { nowMs } from '../os/clock.ts'
 import { readTextIfThere } from '../os/files.ts'
 import { run } from '../os/run.ts'
+import { carriers } from './carriers.ts'
 import { finalDumpArguments, preDumpArguments, type DumpOptions } from './criu-arguments.ts'
 import { parseDumpStats } from './criu-images.ts'
 import { countDirtyPages } from './dirty-pages.ts'
@@ -93,7 +94,7 @@ async function preCopyRound(move: SourceMove, dump: Dump): Promise<Round> {
   const startMs = nowMs()
   const { options, pages } = await prepareRound(move, dump, false)
   const criu = startCriu(preDumpArguments(options), { move: move.folder, stdin: pages })
-  void dump.throttle.stepAsideFor(criu.ended, 'it-goes-on')
+  void dump.throttle.stepAsideFor(criu.ended, 'it-goes-on').then(() => carriers.add(criu, { cgroup: move.job.cgroup, folder: move.folder }))
   const code = await criu.ended
   if (code !== 0) throw dumpFailed(options.folder)
   const { pagesWritten } = parseDumpStats(readFileSync(`${options.folder}/stats-dump`))
@@ -116,7 +117,7 @@ async function finalDump(move: SourceMove, dump: Dump, verdict: Verdict): Promis
   const { options, pages } = await prepareRound(move, dump, true)
   const pipes = handedOver(job)
   job.setLeaving(true)
-  cpuShares.setMoving(job.cgroup, 'standing')
+  movingJobs.set(job.cgroup, 'standing')
   const criu = startCriu(finalDumpArguments(options), { move: move.folder, stdin: pages })
   void dump.throttle.stepAsideFor(criu.ended, 'for-good')
   let taken = false
@@ -153,7 +154,7 @@ async function finalDump(move: SourceMove, dump: Dump, verdict: Verdict): Promis
       if (frozen) job.stdio.thaw(frozen)
       job.setLeaving(false)
       // Home may be long in hearing that the move is off; the other jobs need not wait for that.
-      cpuShares.setMoving(job.cgroup, 'copying')
+      movingJobs.set(job.cgroup, 'copying')
     }
   }
 }

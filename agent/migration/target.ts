@@ -7,12 +7,13 @@ import { meshAddress, nodeOfMeshAddress } from '../../schema/mesh-address.ts'
 import { PAGES_PORT, type Offer, type SourceOrder } from '../../schema/migration.ts'
 import type { NodeId } from '../../schema/node-state.ts'
 import { NodeError } from '../api/node-error.ts'
-import { cpuShares, makeCgroup, processesIn } from '../jobs/cgroups.ts'
+import { makeCgroup, movingJobs, processesIn } from '../jobs/cgroups.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import type { Holder } from '../jobs/holder.ts'
 import type { BoundMount } from '../jobs/mounts.ts'
 import { nowMs } from '../os/clock.ts'
 import { readTextIfThere } from '../os/files.ts'
+import { carriers } from './carriers.ts'
 import { pageServerArguments, restoreArguments } from './criu-arguments.ts'
 import { hasLocks, setLocksAside } from './file-locks.ts'
 import { standStillAt } from './hold.ts'
@@ -52,7 +53,7 @@ export async function makeRoom(holder: Holder, offer: Offer, places: { self: Nod
   // Until the job has been taken over, the end of what stands here is not its end.
   held.setLeaving(true)
   makeCgroup(held.cgroup, spec.limits)
-  cpuShares.setMoving(held.cgroup, 'copying')
+  movingJobs.set(held.cgroup, 'copying')
   rmSync(places.folder, { recursive: true, force: true })
   mkdirSync(places.folder, { recursive: true, mode: 0o700 })
   return held
@@ -96,8 +97,9 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
       } else if (order.do === 'receive') {
         round = order.round
         frozenSinceMs = nowMs()
-        if (order.last) cpuShares.setMoving(arrival.job.cgroup, 'standing')
+        if (order.last) movingJobs.set(arrival.job.cgroup, 'standing')
         pages = await receivePages(arrival, round)
+        if (!order.last) void pages.criu.then((criu) => carriers.add(criu, { cgroup: arrival.job.cgroup, folder }), () => undefined)
         stream.answer({ is: 'listening' })
       } else if (order.do === 'file') await receiveFile(stream, `${folder}/${round}/${order.name}`, order.bytes)
       else if (order.do === 'small-files') await receiveSmallFiles(stream, `${folder}/${round}`, order.files)

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { freemem } from 'node:os'
 import type { TestMoveReport } from '../../schema/migration.ts'
 import type { NodeId } from '../../schema/node-state.ts'
-import { cgroupFigures, cpuShares } from '../jobs/cgroups.ts'
+import { cgroupFigures, movingJobs } from '../jobs/cgroups.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import { NodeError } from '../api/node-error.ts'
 import { nowMs } from '../os/clock.ts'
@@ -28,7 +28,7 @@ export async function testMove(job: HeldJob, self: NodeId): Promise<TestMoveRepo
   const verdict = await openVerdict(folder)
   const startMs = nowMs()
   job.setLeaving(true)
-  cpuShares.setMoving(job.cgroup, 'standing')
+  movingJobs.set(job.cgroup, 'standing')
   try {
     const criu = startCriu(finalDumpArguments({ pid, folder: `${folder}/1`, terminals: terminalsOf(job), mounts: mountsOf(job, pid) }), { move: folder })
     const dumped = await Promise.race([verdict.reached.then(() => true), criu.ended.then(() => false)])
@@ -41,7 +41,7 @@ export async function testMove(job: HeldJob, self: NodeId): Promise<TestMoveRepo
     return { job: job.id, node: self, freezeMs: Math.round(endMs - startMs), resumeMs: Math.round(endMs - saidMs), bytes }
   } finally {
     verdict.close()
-    cpuShares.setMoving(job.cgroup, undefined)
+    movingJobs.set(job.cgroup, undefined)
     job.setLeaving(false)
     rmSync(folder, { recursive: true, force: true })
   }
