@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
-import { namesIn, readTextIfThere } from '../os/files.ts'
+import { namesIn } from '../os/files.ts'
+import { KeptFiles } from '../os/kept-files.ts'
 import { parseCpuTicks, parseGroupCpuSeconds, parseGroupRssKiB, parseMemory, parseProcessState, parseStalledUs, parseSwappedOutKiB } from './proc-load.ts'
 import type { CpuTicks } from './proc-load.ts'
 
@@ -46,6 +47,7 @@ interface Before {
 /** Looks at /proc and at the jobs' control groups; rates are those since the look before. */
 export class Sampler {
   readonly #proc: string
+  readonly #files = new KeptFiles()
   #before: Before | undefined
   #others = 0
   /** Memory of each job, the job looked at last at the end. */
@@ -60,13 +62,14 @@ export class Sampler {
     const memory = parseMemory(this.#text('meminfo'))
     const now: Before = {
       atMs: nowMs, ticks, swappedOutKiB: parseSwappedOutKiB(this.#text('vmstat')), stalledUs: parseStalledUs(this.#text('pressure/memory')),
-      jobCpuSeconds: new Map(jobs.map(({ id, cgroup }) => [id, parseGroupCpuSeconds(readTextIfThere(`${cgroup}/cpu.stat`) ?? '')])),
+      jobCpuSeconds: new Map(jobs.map(({ id, cgroup }) => [id, parseGroupCpuSeconds(this.#files.text(`${cgroup}/cpu.stat`))])),
     }
     const before = this.#before ?? now
     this.#before = now
     this.#lookAtMemory(jobs)
     const seconds = Math.max(0.001, (nowMs - before.atMs) / 1_000)
     const figures = new Map(jobs.map((job) => [job.id, this.#ofJob(job, now, before, seconds)]))
+    this.#files.endTurn()
     const cpus = availableParallelism()
     const passed = ticks.total - before.ticks.total
     const busyShare = passed <= 0 ? 0 : Math.min(1, (ticks.busy - before.ticks.busy) / passed)
@@ -110,12 +113,12 @@ export class Sampler {
     const isNew = jobs.filter(({ id }) => !this.#rssKiB.has(id)).map(({ id }) => id)
     this.#rssKiB = new Map(known.slice(MEMORY_LOOKS))
     for (const id of [...known.slice(0, MEMORY_LOOKS).map(([each]) => each), ...isNew]) {
-      this.#rssKiB.set(id, parseGroupRssKiB(readTextIfThere(`${groups.get(id)}/memory.stat`) ?? ''))
+      this.#rssKiB.set(id, parseGroupRssKiB(this.#files.text(`${groups.get(id)}/memory.stat`)))
     }
   }
 
   #runnableIn(cgroup: string): number {
-    const pids = (readTextIfThere(`${cgroup}/cgroup.procs`) ?? '').split('\n').filter((line) => line !== '').slice(0, PROCESSES_LIMIT)
+    const pids = this.#files.text(`${cgroup}/cgroup.procs`).split('\n').filter((line) => line !== '').slice(0, PROCESSES_LIMIT)
     let runnable = 0
     for (const pid of pids) {
       const { runnable: runs, threads } = parseProcessState(this.#text(`${pid}/stat`))
@@ -126,7 +129,7 @@ export class Sampler {
   }
 
   #text(name: string): string {
-    return readTextIfThere(`${this.#proc}/${name}`) ?? ''
+    return this.#files.text(`${this.#proc}/${name}`)
   }
 }
 

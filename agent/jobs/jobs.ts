@@ -6,6 +6,7 @@ import type { NodeId } from '../../schema/node-state.ts'
 import { NodeError } from '../api/node-error.ts'
 import type { AgentContext, Capability } from '../capability.ts'
 import { nowMs } from '../os/clock.ts'
+import { paced } from '../os/paced.ts'
 import { openLink } from './link.ts'
 import type { Peers } from '../peers/peers.ts'
 import { groupsOf, type Caller } from './caller.ts'
@@ -19,7 +20,9 @@ import { sendLogs } from './logs.ts'
 import { startPlaced, type PlaceJob } from './start-placed.ts'
 import { CLAIMS_FOLDER, JOBS_SOCKET } from './places.ts'
 
+/** Figures of jobs, for lists. */
 const MEASURE_MS = 2_000
+const MEASURE_CPU_SHARE = 1 / 50
 /** Changes of jobs within this time become one change of the state. */
 const STATE_PACE_MS = 100
 /** How long a signal waits for a move to end, and how often it looks. */
@@ -56,11 +59,11 @@ export function startJobs(context: AgentContext, peers: Peers, place: PlaceJob):
     home.takeOver()
     settleVanished(holder, home, context)
     const server = listenForJobs({ socket: JOBS_SOCKET, claims: CLAIMS_FOLDER }, (request) => serveRequest(context, { holder, home, peers, settings, place }, request), log)
-    const timer = setInterval(() => {
+    const endMeasuring = paced(() => {
       holder.measure()
       home.tidy()
-    }, MEASURE_MS)
-    running.push(() => server.close(), () => clearInterval(timer), context.state.watch('members', (members) => {
+    }, { everyMs: MEASURE_MS, cpuShare: MEASURE_CPU_SHARE })
+    running.push(() => server.close(), endMeasuring, context.state.watch('members', (members) => {
       for (const member of members) {
         if (member.self || member.state === 'alive') continue
         holder.homeDied(member.id)
