@@ -14,7 +14,7 @@ const MEMORY_MIB = 512
 export const LOOPS = 12
 export const JOBS = 24
 /**
- * How long the jobs would take on all nodes together if nothing were lost: jobs that end while they are still being handed out, one move after the other and none in a job's first ten
+ * About how long the jobs would take on all nodes together if nothing were lost: jobs that end while they are still being handed out, one move after the other and none in a job's first ten
  * seconds; and such as outlast that.
  */
 const PERFECT_SECONDS = [100, 300] as const
@@ -37,21 +37,27 @@ export interface BalanceFigures {
   jobs: JobsFigures[]
 }
 
-/** {@link JOBS} equal jobs that all begin on one node. */
+/** {@link JOBS} equal jobs, three times. */
 export interface JobsFigures {
-  /** What each node computes per second while all of them do, in chunks of the loop: the mean of before and after the jobs that may move. */
-  chunksPerSecond: number[]
-  /** Chunks in each of the jobs. */
+  /** What the nodes compute together with one loop on each, in chunks of it. */
+  chunksPerSecond: number
+  /** Of those, in each of the jobs. */
   chunksPerJob: number
-  /** Until the last of the jobs was done. */
-  withMs: number
-  withMoves: number
-  /** CPU seconds that the moves took: those of other programs than jobs, on all nodes, beyond what they use without any move. */
-  moveCpuSeconds: number
-  /** Part of a node's CPU time that other programs than jobs take while nothing moves, here and in {@link JobsFigures.chunksPerSecond}. */
-  otherShare: number
-  /** The same with every job staying where it began. */
-  withoutMs: number
+  /** An equal share of them on each node from the start, and none moves: the mean of before and after the jobs that may move. */
+  perfect: JobsRun
+  /** All begin on one node and may move. */
+  moved: JobsRun & { moves: number }
+  /** All begin on one node and stay. */
+  stayed: JobsRun
+}
+
+export interface JobsRun {
+  /** Until the last of the jobs was done; of several nodes with jobs of their own, the mean. */
+  ms: number
+  /** On all nodes, what their jobs' control groups used: that is also where a job that arrives is restored. */
+  jobCpuSeconds: number
+  /** On all nodes, what all other programs used. */
+  otherCpuSeconds: number
 }
 
 export interface BalanceBenchOptions {
@@ -88,16 +94,10 @@ async function openCluster(lab: Lab, signal: AbortSignal): Promise<void> {
   for (const node of lab.nodes) await said(node, `until ${files}; do sleep 1; done`, signal)
 }
 
-/** The loop once on every node at the same time, and how much of a CPU other programs take meanwhile. */
-async function measureRates(lab: Lab): Promise<{ chunksPerSecond: number[]; otherShare: number }> {
-  const line = `awk 'BEGIN { while (1) { ${CHUNK}; print ""; fflush() } }' > /tmp/rate & sleep ${RATE_SECONDS}; awk '{ print ($14 + $15) / 100 }' /proc/$!/stat; kill $!; wc -l < /tmp/rate`
-  const measured = await Promise.all(lab.nodes.map(async (node) => {
-    const before = await cpuUse(node)
-    const [loopSeconds = Number.NaN, chunks = Number.NaN] = (await said(node, line)).trim().split('\n').map(Number)
-    const after = await cpuUse(node)
-    return { chunksPerSecond: chunks / RATE_SECONDS, otherShare: Math.max(0, others(before, after) - loopSeconds) / (after.uptimeSeconds - before.uptimeSeconds) }
-  }))
-  return { chunksPerSecond: measured.map((each) => each.chunksPerSecond), otherShare: sum(measured.map((each) => each.otherShare)) / NODES }
+/** Chunks per second that the nodes compute together, with the loop once on every node at the same time. */
+async function measureRate(lab: Lab): Promise<number> {
+  const line = `awk 'BEGIN { while (1) { ${CHUNK}; print ""; fflush() } }' > /tmp/rate & sleep ${RATE_SECONDS}; kill $!; wc -l < /tmp/rate`
+  return sum(await Promise.all(lab.nodes.map(async (node) => Number(await said(node, line)) / RATE_SECONDS)))
 }
 
 /** Endless loops on node 1 until all nodes have the same number of them, which each node sees by its control groups: to ask the agents would slow them down. */
@@ -112,36 +112,42 @@ async function measureSpread(lab: Lab): Promise<Pick<BalanceFigures, 'balanceMs'
   return { balanceMs, balanceMoves: movesOf(jobs) }
 }
 
-/** Jobs that all nodes together would do in so many seconds, with moves and without. */
+/** Jobs that all nodes together would do in so many seconds: spread from the start, with moves, and without. */
 async function measureJobs(lab: Lab, perfectSeconds: number, { report, signal }: BalanceBenchOptions): Promise<JobsFigures> {
   report('what the nodes compute, all at the same time')
-  // The computer that emulates the nodes is not equally fast at all times: what they compute is measured right before and right after.
-  const before = await measureRates(lab)
-  const chunksPerJob = Math.max(1, Math.round(perfectSeconds * sum(before.chunksPerSecond) / JOBS))
-  report(`${JOBS} jobs of ${chunksPerJob} chunks that may move`)
-  const moved = await runJobs(lab, chunksPerJob)
-  const after = await measureRates(lab)
-  const chunksPerSecond = before.chunksPerSecond.map((rate, index) => (rate + (after.chunksPerSecond[index] ?? rate)) / 2)
-  const otherShare = (before.otherShare + after.otherShare) / 2
-  report(`${JOBS} jobs of ${chunksPerJob} chunks that stay`)
-  for (const node of lab.nodes) await said(node, 'mosctl stay', signal)
-  const stayed = await runJobs(lab, chunksPerJob)
+  const chunksPerSecond = await measureRate(lab)
+  const chunksPerJob = Math.max(1, Math.round(perfectSeconds * chunksPerSecond / JOBS))
+  const [onOne, onAll] = [lab.nodes.map((_, index) => (index === 0 ? JOBS : 0)), lab.nodes.map(() => JOBS / NODES)]
+  const run = async (what: string, counts: readonly number[], mayMove: boolean): Promise<JobsRun & { moves: number }> => {
+    report(`${JOBS} jobs of ${chunksPerJob} chunks ${what}`)
+    for (const node of lab.nodes) await said(node, mayMove ? 'mosctl nostay' : 'mosctl stay', signal)
+    return runJobs(lab, chunksPerJob, counts)
+  }
+  const spread = 'that are spread from the start'
+  // The computer that emulates the nodes is not equally fast at all times: the perfect time is measured right before and right after.
+  const before = await run(spread, onAll, false)
+  const moved = await run('that may move', onOne, true)
+  const after = await run(spread, onAll, false)
+  const stayed = await run('that stay', onOne, false)
   for (const node of lab.nodes) await said(node, 'mosctl nostay', signal)
-  const idleOthersSeconds = otherShare * NODES * moved.ms / 1000
-  return { chunksPerSecond, chunksPerJob, withMs: moved.ms, withMoves: moved.moves, moveCpuSeconds: Math.max(0, moved.otherCpuSeconds - idleOthersSeconds), otherShare, withoutMs: stayed.ms }
+  const mean = (pick: (run: JobsRun) => number): number => (pick(before) + pick(after)) / 2
+  const perfect = { ms: mean(({ ms }) => ms), jobCpuSeconds: mean(({ jobCpuSeconds }) => jobCpuSeconds), otherCpuSeconds: mean(({ otherCpuSeconds }) => otherCpuSeconds) }
+  return { chunksPerSecond, chunksPerJob, perfect, moved, stayed }
 }
 
-/** Starts the jobs on node 1, lets all begin at the same time, and waits until each has said that it is done. */
-async function runJobs(lab: Lab, chunks: number): Promise<{ ms: number; moves: number; otherCpuSeconds: number }> {
-  const home = lab.node(1)
+/** Starts so many of the jobs on each node, lets all begin at the same time, and waits until each has said that it is done. */
+async function runJobs(lab: Lab, chunks: number, counts: readonly number[]): Promise<JobsRun & { moves: number }> {
+  const homes = lab.nodes.flatMap((node, index) => ((counts[index] ?? 0) > 0 ? [{ node, count: counts[index] ?? 0 }] : []))
   const job = `while [ ! -e ${FOLDER}/go ]; do sleep 1; done; awk "BEGIN { while (n++ < ${chunks}) ${CHUNK} }"; echo > ${FOLDER}/done-$1`
-  await said(home, `rm -rf ${FOLDER}; mkdir ${FOLDER}; for i in $(seq ${JOBS}); do mosrun -b sh -c '${job}' job $i < /dev/null; done`)
-  const earlier = movesOf(await listJobs(home))
+  for (const { node, count } of homes) await said(node, `rm -rf ${FOLDER}; mkdir ${FOLDER}; for i in $(seq ${count}); do mosrun -b sh -c '${job}' job $i < /dev/null; done`)
+  const movesUntilNow = async (): Promise<number> => sum(await Promise.all(homes.map(async ({ node }) => movesOf(await listJobs(node)))))
+  const earlier = await movesUntilNow()
   const before = await Promise.all(lab.nodes.map(cpuUse))
-  const ms = await timed(home, `touch ${FOLDER}/go; until [ $(ls ${FOLDER} | wc -l) -gt ${JOBS} ]; do sleep 0.5; done`)
+  // The shell counts files by itself: a program for that, twice a second, was a seventh of what a node computes.
+  const times = await Promise.all(homes.map(({ node, count }) => timed(node, `touch ${FOLDER}/go; until set -- ${FOLDER}/*; [ $# -gt ${count} ]; do sleep 1; done`)))
   const after = await Promise.all(lab.nodes.map(cpuUse))
-  const otherCpuSeconds = sum(after.map((use, index) => others(before[index] ?? use, use)))
-  return { ms, moves: movesOf(await listJobs(home)) - earlier, otherCpuSeconds }
+  const used = (use: (before: CpuUse, after: CpuUse) => number): number => sum(after.map((each, index) => use(before[index] ?? each, each)))
+  return { ms: sum(times) / times.length, jobCpuSeconds: used((from, to) => to.jobSeconds - from.jobSeconds), otherCpuSeconds: used(others), moves: await movesUntilNow() - earlier }
 }
 
 function others(before: CpuUse, after: CpuUse): number {

@@ -1,4 +1,4 @@
-import { JOBS, LOOPS, type BalanceFigures, type JobsFigures } from './balance-figures.ts'
+import { JOBS, LOOPS, type BalanceFigures, type JobsFigures, type JobsRun } from './balance-figures.ts'
 import { goalTable, type GoalRow } from './goal-table.ts'
 
 /** From the start of the last loop; in software emulation, where a move takes seconds. */
@@ -6,17 +6,18 @@ const BALANCE_LIMIT_MS = 90_000
 /** Beside the perfect time, and with what the moves cost on top. */
 const WITHIN = 1.1
 
-/** The time in which all nodes together would do the jobs, if nothing were lost: from what they compute while all are busy. */
-export function perfectMs({ chunksPerSecond, chunksPerJob }: Pick<JobsFigures, 'chunksPerSecond' | 'chunksPerJob'>): number {
-  return JOBS * chunksPerJob / chunksPerSecond.reduce((sum, each) => sum + each, 0) * 1000
+/**
+ * CPU seconds that moves took on all nodes: of other programs than jobs beyond what those use in the same time without moves, and in the jobs' own groups, where a job is
+ * dumped and restored, beyond what the jobs need.
+ */
+export function moveCpuSeconds({ perfect, moved }: Pick<JobsFigures, 'perfect' | 'moved'>): number {
+  const others = moved.otherCpuSeconds - perfect.otherCpuSeconds * moved.ms / perfect.ms
+  return Math.max(0, others + moved.jobCpuSeconds - perfect.jobCpuSeconds)
 }
 
-/**
- * By how much the moves make all of it longer when nothing else is lost: their CPU time is taken from what jobs have of the nodes, which is all but what other programs take while
- * nothing moves.
- */
-export function movesMs({ moveCpuSeconds, otherShare, chunksPerSecond }: Pick<JobsFigures, 'moveCpuSeconds' | 'otherShare' | 'chunksPerSecond'>): number {
-  return moveCpuSeconds * 1000 / (chunksPerSecond.length * (1 - otherShare))
+/** By how much the moves make all of it longer when nothing else is lost: their CPU time is taken from what is left to jobs of the nodes, which the perfect run shows. */
+export function movesMs(figures: Pick<JobsFigures, 'perfect' | 'moved'>): number {
+  return moveCpuSeconds(figures) * figures.perfect.ms / figures.perfect.jobCpuSeconds
 }
 
 /** The figures beside what we mean to reach. */
@@ -28,15 +29,19 @@ export function balanceRows({ balanceMs, balanceMoves, jobs }: BalanceFigures): 
 }
 
 function jobsRows(figures: JobsFigures): GoalRow[] {
-  const { chunksPerSecond, chunksPerJob, withMs, withMoves, moveCpuSeconds, otherShare, withoutMs } = figures
-  const perfect = perfectMs(figures)
-  const goalMs = WITHIN * perfect + movesMs(figures)
+  const { chunksPerSecond, chunksPerJob, perfect, moved, stayed } = figures
+  const goalMs = WITHIN * perfect.ms + movesMs(figures)
   return [
-    { what: `${JOBS} jobs of ${chunksPerJob} chunks: perfect`, measured: `${seconds(perfect)}, at ${chunksPerSecond.map((rate) => rate.toFixed(1)).join(' + ')} chunks/s`, goal: '' },
-    { what: '  the moves', measured: `${seconds(moveCpuSeconds * 1000)} of CPU = ${seconds(movesMs(figures))} of all nodes, of which others have ${Math.round(otherShare * 100)} %`, goal: '' },
-    { what: '  with moves', measured: `${seconds(withMs)}, ${withMoves} moves`, goal: `<= ${seconds(goalMs)} (1.1 x perfect + moves)`, isReached: withMs <= goalMs },
-    { what: '  without', measured: `${seconds(withoutMs)} = ${(withoutMs / withMs).toFixed(2)} x with`, goal: '' },
+    { what: `${JOBS} jobs of ${chunksPerJob} chunks: perfect`, measured: `${seconds(perfect.ms)}, ${cpu(perfect)}`, goal: '' },
+    { what: '  as much in one loop on each node', measured: seconds(JOBS * chunksPerJob * 1000 / chunksPerSecond), goal: '' },
+    { what: '  the moves', measured: `${seconds(moveCpuSeconds(figures) * 1000)} of CPU = ${seconds(movesMs(figures))} of all nodes`, goal: '' },
+    { what: '  with moves', measured: `${seconds(moved.ms)}, ${cpu(moved)}, ${moved.moves} moves`, goal: `<= ${seconds(goalMs)} (1.1 x perfect + moves)`, isReached: moved.ms <= goalMs },
+    { what: '  without', measured: `${seconds(stayed.ms)} = ${(stayed.ms / moved.ms).toFixed(2)} x with`, goal: '' },
   ]
+}
+
+function cpu({ jobCpuSeconds, otherCpuSeconds }: JobsRun): string {
+  return `${Math.round(jobCpuSeconds)} s of CPU and ${Math.round(otherCpuSeconds)} s of others`
 }
 
 /** The rows as an aligned text table. */

@@ -44,7 +44,10 @@ export interface LoadFigures {
   move: Pick<MigrationReport, 'freezeMs' | 'totalMs' | 'bytes' | 'rounds'>
   /** A dump whose job goes on here: from the word that it is to until it does; absent when the nodes cannot tell. */
   abortMs?: number
+  /** This and the wire are means of right before the moves and right after: the machine is not equally fast at all times. */
   bare: BareCriuFigures
+  /** What the mesh carries in one plain connection. */
+  wireBytesPerSecond: number
 }
 
 /** Everything `./plump bench migration` measures, all in one run between the same two machines. */
@@ -111,19 +114,31 @@ function zeros(bytes: number): string {
 }
 
 /** What the mesh carries in one plain connection, and what of it a job's output gets. */
-async function measureTransfers({ home, other, otherId }: Pair): Promise<Pick<MigrationFigures, 'wireBytesPerSecond' | 'relayBytesPerSecond'>> {
+async function measureTransfers(pair: Pair): Promise<Pick<MigrationFigures, 'wireBytesPerSecond' | 'relayBytesPerSecond'>> {
+  const { home, otherId } = pair
   const times: { wireMs: number; nothingThereMs: number; jobMs: number }[] = []
   for (let transfer = 0; transfer < TRANSFERS; transfer++) {
-    await receive(other, 'cat > /dev/null', '/var/tmp/wire')
-    const wireMs = await timed(home, `${zeros(WIRE_BYTES)} | nc ${meshAddress(otherId)} ${COPY_PORT}`)
+    const wireMs = await timeWire(pair)
     const nothingThereMs = await timed(home, `runon ${otherId} true < /dev/null`)
     const jobMs = await timed(home, `runon ${otherId} sh -c '${zeros(WIRE_BYTES)}' < /dev/null | cat > /dev/null`)
     times.push({ wireMs, nothingThereMs, jobMs })
   }
   // The least, so that a slow start of a job that does nothing makes no relay look fast.
   const startMs = Math.min(...times.map(({ nothingThereMs }) => nothingThereMs))
-  const rate = (ms: readonly number[]): number => Math.round(WIRE_BYTES * 1000 / median(ms))
-  return { wireBytesPerSecond: rate(times.map(({ wireMs }) => wireMs)), relayBytesPerSecond: rate(times.map(({ jobMs }) => Math.max(1, jobMs - startMs))) }
+  return {
+    wireBytesPerSecond: bytesPerSecond(median(times.map(({ wireMs }) => wireMs))),
+    relayBytesPerSecond: bytesPerSecond(median(times.map(({ jobMs }) => Math.max(1, jobMs - startMs)))),
+  }
+}
+
+/** How long {@link WIRE_BYTES} take to the other node. */
+async function timeWire({ home, other, otherId }: Pair): Promise<number> {
+  await receive(other, 'cat > /dev/null', '/var/tmp/wire')
+  return timed(home, `${zeros(WIRE_BYTES)} | nc ${meshAddress(otherId)} ${COPY_PORT}`)
+}
+
+function bytesPerSecond(wireMs: number): number {
+  return Math.round(WIRE_BYTES * 1000 / wireMs)
 }
 
 function median(values: readonly number[]): number {
@@ -140,12 +155,23 @@ async function measureStarts({ home }: Pair): Promise<Pick<MigrationFigures, 'mo
 }
 
 async function measureLoad(pair: Pair, load: Load): Promise<LoadFigures> {
-  const { home, other, homeId, otherId } = pair
   return withProgram(pair, load, async (program) => {
-    const { move, abort } = await withLoad(home, program, load, (job) => measureMoves(pair, load, job))
-    const bare = await withLoad(home, program, load, (job) => measureBareCriu({ job, home, homeId, to: other, address: meshAddress(otherId) }))
-    return { load, move, ...abort, bare }
+    const before = await measureBare(pair, load, program)
+    const { move, abort } = await withLoad(pair.home, program, load, (job) => measureMoves(pair, load, job))
+    const after = await measureBare(pair, load, program)
+    const mean = (pick: (bare: typeof after) => number): number => (pick(before) + pick(after)) / 2
+    return {
+      load, move, ...abort, wireBytesPerSecond: bytesPerSecond(mean(({ wireMs }) => wireMs)),
+      bare: { dumpMs: mean((bare) => bare.dumpMs), copyMs: mean((bare) => bare.copyMs), restoreMs: mean((bare) => bare.restoreMs), bytes: after.bytes, dirtyDumpMs: mean((bare) => bare.dirtyDumpMs) },
+    }
   })
+}
+
+/** What a move is compared with: CRIU alone with a job of its own, and the wire. */
+async function measureBare(pair: Pair, load: Load, program: string): Promise<BareCriuFigures & { wireMs: number }> {
+  const { home, other, homeId, otherId } = pair
+  const bare = await withLoad(home, program, load, (job) => measureBareCriu({ job, home, homeId, to: other, address: meshAddress(otherId) }))
+  return { ...bare, wireMs: await timeWire(pair) }
 }
 
 /** Puts the load's program on both nodes until `measure` is through with it. */

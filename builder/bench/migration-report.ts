@@ -20,15 +20,15 @@ export function migrationRows(figures: MigrationFigures): GoalRow[] {
     { what: 'stdio from the other node', measured: rate(relayBytesPerSecond), goal: `>= ${rate(relayGoal)}`, isReached: relayBytesPerSecond >= relayGoal },
     { what: 'node -e 0', measured: ms(nodeNothingMs), goal: '' },
     { what: 'mosrun true', measured: ms(mosrunTrueMs), goal: `<= ${ms(MOSRUN_FACTOR * nodeNothingMs)}`, isReached: mosrunTrueMs <= MOSRUN_FACTOR * nodeNothingMs },
-    ...figures.loads.flatMap((load) => loadRows(load, wireBytesPerSecond)),
+    ...figures.loads.flatMap(loadRows),
   ]
 }
 
-function loadRows(figures: LoadFigures | FailedLoad, wireBytesPerSecond: number): GoalRow[] {
+function loadRows(figures: LoadFigures | FailedLoad): GoalRow[] {
   const { load } = figures
   const name = `${load.bytes / 1024 / 1024} MiB${load.dirtyBytesPerSecond > 0 ? `, writes ${load.dirtyBytesPerSecond / MB} MB/s` : ', idle'}`
   if ('failed' in figures) return [{ what: name, measured: 'failed', goal: 'moves', isReached: false }]
-  const { move, abortMs, bare } = figures
+  const { move, abortMs, bare, wireBytesPerSecond } = figures
   const bareFreezeMs = bare.dumpMs + bare.copyMs + bare.restoreMs
   const freezeGoalMs = Math.round(FREEZE_FACTOR * (bare.dirtyDumpMs + bare.restoreMs))
   const totalGoalMs = Math.round(TOTAL_FACTOR * move.bytes * 1000 / wireBytesPerSecond)
@@ -41,7 +41,7 @@ function loadRows(figures: LoadFigures | FailedLoad, wireBytesPerSecond: number)
     },
     { what: '  bare CRIU: dump of what changed', measured: ms(bare.dirtyDumpMs), goal: '' },
     { what: '  total', measured: ms(move.totalMs), goal: `<= ${ms(totalGoalMs)}`, isReached: move.totalMs <= totalGoalMs },
-    { what: '  over the wire', measured: `${megabytes(move.bytes)} in ${move.rounds} rounds and the rest`, goal: '' },
+    { what: '  over the wire', measured: `${megabytes(move.bytes)} in ${move.rounds} rounds and the rest, where the wire has ${rate(wireBytesPerSecond)}`, goal: '' },
     { what: '  bare CRIU: images', measured: megabytes(bare.bytes), goal: '' },
     { what: '  given up: back to running after', measured: abortMs === undefined ? 'not told' : ms(abortMs), goal: `<= ${ms(ABORT_LIMIT_MS)}`, isReached: abortMs !== undefined && abortMs <= ABORT_LIMIT_MS },
   ]

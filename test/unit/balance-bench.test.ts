@@ -1,27 +1,28 @@
 import { expect, test } from 'vitest'
 import type { JobsFigures } from '../../builder/bench/balance-figures.ts'
-import { balanceRows, balanceTable, movesMs, perfectMs } from '../../builder/bench/balance-report.ts'
+import { balanceTable, moveCpuSeconds, movesMs } from '../../builder/bench/balance-report.ts'
 import { parseCpuUse } from '../../builder/bench/cpu-use.ts'
 
 const FIGURES: JobsFigures = {
-  chunksPerSecond: [9, 10, 11], chunksPerJob: 125, withMs: 115_000, withMoves: 18, moveCpuSeconds: 18, otherShare: 0.25, withoutMs: 205_000,
+  chunksPerSecond: 33, chunksPerJob: 125,
+  perfect: { ms: 100_000, jobCpuSeconds: 240, otherCpuSeconds: 60 },
+  moved: { ms: 115_000, jobCpuSeconds: 246, otherCpuSeconds: 87, moves: 18 },
+  stayed: { ms: 205_000, jobCpuSeconds: 190, otherCpuSeconds: 100 },
 }
 
-test('the perfect time is that in which all nodes, at what they compute when all are busy, do all jobs', () => {
-  expect(perfectMs(FIGURES)).toBe(100_000)
+test('moves cost what others use beyond what they use in as long without moves, and what their jobs use beyond their need', () => {
+  expect(moveCpuSeconds(FIGURES)).toBe(24)
+  expect(moveCpuSeconds({ ...FIGURES, moved: { ...FIGURES.moved, otherCpuSeconds: 50 } })).toBe(0)
 })
 
 test('what the moves take is taken from the jobs\' part of the nodes', () => {
-  expect(movesMs(FIGURES)).toBe(8_000)
+  expect(movesMs(FIGURES)).toBe(10_000)
 })
 
 test('jobs that move are to be done within 10 % of the perfect time and what the moves take', () => {
-  const reached = (...withMs: number[]): unknown[] => {
-    const jobs = withMs.map((ms) => ({ ...FIGURES, withMs: ms }))
-    return balanceRows({ balanceMs: 60_000, balanceMoves: 8, jobs }).filter(({ what }) => what === '  with moves').map(({ isReached }) => isReached)
-  }
-  expect(reached(118_000, 118_001)).toEqual([true, false])
-  expect(balanceTable({ balanceMs: 60_000, balanceMoves: 8, jobs: [FIGURES] })).toMatch(/with moves +115\.0 s, 18 moves {2}<= 118\.0 s .* reached\n {2}without +205\.0 s = 1\.78 x with$/)
+  const table = (others: number): string => balanceTable({ balanceMs: 60_000, balanceMoves: 8, jobs: [{ ...FIGURES, moved: { ...FIGURES.moved, otherCpuSeconds: others } }] })
+  expect(table(87)).toMatch(/with moves +115\.0 s, .*, 18 moves +<= 120\.0 s .* reached\n {2}without +205\.0 s = 1\.78 x with$/)
+  expect(table(74)).toMatch(/with moves +115\.0 s, .* missed\n/)
 })
 
 test('what a node uses is told apart from what its jobs use', () => {
