@@ -17,7 +17,7 @@ export const JOBS = 24
  * About how long the jobs would take on all nodes together if nothing were lost: jobs that end while they are still being handed out, one move after the other and none in a job's first ten
  * seconds; and such as outlast that.
  */
-const PERFECT_SECONDS = [100, 300] as const
+const PERFECT_SECONDS = [100, 200] as const
 const RATE_SECONDS = 20
 /** Rounds of the loop that are counted as one; a node does some ten of them a second. */
 const ROUNDS = 10_000
