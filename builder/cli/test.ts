@@ -37,7 +37,7 @@ export function registerTest(program: Command): void {
     .description('Check types and style, then run the tests: unit (pure) and vm (boots what was built).')
     .addArgument(new Argument('[project]', 'only these tests').choices(PROJECTS))
     .argument('[files...]', 'only test files whose path has this in it')
-    .option('--within <minutes>', 'begin no further test of vm after this long; those left over count as skipped')
+    .option('--within <minutes>', 'begin no test of vm that would not end within this time; those left over count as skipped')
     .option('--json', 'print the totals as JSON')
     .action(test)
 }

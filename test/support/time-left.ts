@@ -1,8 +1,9 @@
 import { beforeEach } from 'vitest'
+import { neededMs } from './last.ts'
 
-/** `./plump test --within` says by this until when tests may begin, in milliseconds since 1970. */
+/** `./plump test --within` says by this until when tests are to be done, in milliseconds since 1970. */
 const end = Number(process.env['PLUMP_TEST_END_MS'] ?? Infinity)
 
-beforeEach(({ skip }) => {
-  skip(Date.now() > end, 'no time was left for it')
+beforeEach(({ skip, task }) => {
+  skip(Date.now() + neededMs(task.file.filepath) > end, 'no time was left for it')
 })
