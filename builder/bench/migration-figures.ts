@@ -74,21 +74,32 @@ export async function measureMigration(iso: string, options: MigrationBenchOptio
     options.report('wire, stdio and the start of programs')
     const transfers = await measureTransfers(pair)
     const starts = await measureStarts(pair)
+    options.report(`  wire ${megabytes(transfers.wireBytesPerSecond)} a second, of which stdio has ${megabytes(transfers.relayBytesPerSecond)}; mosrun true ${starts.mosrunTrueMs} ms, node -e 0 ${starts.nodeNothingMs} ms`)
     options.report('a first move each way')
     await withProgram(pair, FIRST_LOAD, (program) => withLoad(pair.home, program, FIRST_LOAD, (job) => measureMoves(pair, FIRST_LOAD, job)))
     const loads: MigrationFigures['loads'] = []
     for (const load of LOADS) {
       options.report(`a job of ${load.bytes / MIB} MiB${load.dirtyBytesPerSecond > 0 ? ` that writes ${load.dirtyBytesPerSecond / 1e6} MB/s` : ''}`)
-      loads.push(await measureLoad(pair, load).catch((error: unknown) => {
+      const figures = await measureLoad(pair, load).catch((error: unknown): FailedLoad => {
         if (!(error instanceof PlumpError) || options.signal.aborted) throw error
-        options.report(`not measured: ${error.message}`)
         return { load, failed: error.message }
-      }))
+      })
+      options.report(`  ${'failed' in figures ? `not measured: ${figures.failed}` : inShort(figures)}`)
+      loads.push(figures)
     }
     return { loads, ...transfers, ...starts }
   } finally {
     await lab.down()
   }
+}
+
+/** Told at once: whoever ends the bench early has seen something. */
+function inShort({ move, bare, wireBytesPerSecond }: LoadFigures): string {
+  return `froze ${move.freezeMs} ms of ${move.totalMs} ms, ${megabytes(move.bytes)} at ${megabytes(wireBytesPerSecond)} a second; bare CRIU ${Math.round(bare.dirtyDumpMs)} + ${Math.round(bare.restoreMs)} ms for what changed`
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`
 }
 
 interface Pair {

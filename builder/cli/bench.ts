@@ -12,7 +12,7 @@ import { interruption } from '../os/interruption.ts'
 import { PROJECT_FOLDER } from '../version.ts'
 
 const WHAT_HELP = 'balance: how soon jobs spread over three nodes of the newest ISO, and how long 24 equal ones take with and without moves; '
-  + 'migration: freeze and total time of moving jobs between two nodes, beside bare CRIU; either takes about half an hour in software emulation'
+  + 'migration: freeze and total time of moving jobs between two nodes, beside bare CRIU; either takes up to an hour in software emulation'
 
 /** Benches of clusters, each with its figures, the rows of its report and the text of it. */
 const CLUSTER_BENCHES = {
