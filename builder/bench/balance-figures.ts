@@ -143,7 +143,7 @@ async function runJobs(lab: Lab, chunks: number, counts: readonly number[]): Pro
   const movesUntilNow = async (): Promise<number> => sum(await Promise.all(homes.map(async ({ node }) => movesOf(await listJobs(node)))))
   const earlier = await movesUntilNow()
   const before = await Promise.all(lab.nodes.map(cpuUse))
-  // The shell counts files by itself: a program for that, twice a second, was a seventh of what a node computes.
+  // The shell counts files by itself: to start programs for that would take from what the node computes.
   const times = await Promise.all(homes.map(({ node, count }) => timed(node, `touch ${FOLDER}/go; until set -- ${FOLDER}/*; [ $# -gt ${count} ]; do sleep 1; done`)))
   const after = await Promise.all(lab.nodes.map(cpuUse))
   const used = (use: (before: CpuUse, after: CpuUse) => number): number => sum(after.map((each, index) => use(before[index] ?? each, each)))
