@@ -52,8 +52,8 @@ export class Carriers {
     const { standing } = this.#moving
     for (const carrier of this.#carriers) {
       const waits = standing.some((cgroup) => cgroup !== carrier.cgroup)
-      // A move that has come to its end leaves one that is about to.
-      if (waits === carrier.waits || !existsSync(carrier.folder)) continue
+      // One whose move has come to its end is about to end, too: it is not stopped any more, but always let go on.
+      if (waits === carrier.waits || (waits && !existsSync(carrier.folder))) continue
       carrier.waits = waits
       if (waits) writeFileSync(`${carrier.folder}/${WAITING}`, String(carrier.pid))
       signalProcess(carrier.pid, waits ? 'SIGSTOP' : 'SIGCONT')

@@ -48,6 +48,16 @@ test('one that begins while another job stands still waits from the first', asyn
   await expect.poll(waits).toBe(true)
 })
 
+test('one that waits goes on even when its move was given up meanwhile', async () => {
+  const moving = new MovingJobs()
+  await new Carriers(moving).add({ pid: child.pid, ended: ended() }, copied)
+  moving.set(other, 'standing')
+  await expect.poll(waits).toBe(true)
+  rmSync(copied.folder, { recursive: true })
+  moving.set(other, undefined)
+  await expect.poll(waits).toBe(false)
+})
+
 test('an agent that starts lets a carrier go on that the one before had wait; one that has ended, or whose move has, is no matter', async () => {
   const moving = new MovingJobs()
   await new Carriers(moving).add({ pid: child.pid, ended: ended() }, copied)
