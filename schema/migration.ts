@@ -72,6 +72,8 @@ export const sourceOrderSchema = z.discriminatedUnion('do', [
   z.strictObject({ do: z.literal('prepare'), mounts: z.array(z.string().min(1).max(4_096)).max(MOUNTS_LIMIT) }),
   /** Receive pages of this round; the round before is its parent. For the last one the job stands still. */
   z.strictObject({ do: z.literal('receive'), round: z.int().min(1).max(64), last: z.boolean() }),
+  /** Receive a job that has so little in memory that it goes at once: its pages come with the other images, as files. It stands still. */
+  z.strictObject({ do: z.literal('receive-whole') }),
   z.strictObject({ do: z.literal('file'), name: imageNameSchema, bytes: z.int().min(0).max(256 * 1024 * 1024) }),
   /** Files whose bytes come together, in one frame. */
   z.strictObject({ do: z.literal('small-files'), files: z.array(z.strictObject({ name: imageNameSchema, bytes: z.int().min(0).max(SMALL_FILE_BYTES) })).min(1).max(SMALL_FILES_TOGETHER) }),

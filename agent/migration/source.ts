@@ -101,24 +101,34 @@ async function preCopyRound(move: SourceMove, dump: Dump): Promise<Round> {
   return { pages: pagesWritten, bytes: pagesWritten * PAGE_BYTES, durationMs: Math.max(1, nowMs() - startMs) }
 }
 
-/** Makes the round's folder, has the target listen for its pages, and connects. */
-async function prepareRound(move: SourceMove, { pid, round }: Dump, last: boolean): Promise<{ options: DumpOptions; pages: Socket }> {
-  const folder = `${move.folder}/${round}`
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  move.stream.order({ do: 'receive', round, last })
+/** Has the target listen for the pages of a round, and connects. */
+async function prepareRound(move: SourceMove, dump: Dump, last: boolean): Promise<{ options: DumpOptions; pages: Socket }> {
+  move.stream.order({ do: 'receive', round: dump.round, last })
   await move.stream.expect('listening')
   const pages = await connectForPages(move.address)
-  const options = { pid, folder, ...(round === 1 ? {} : { parent: `../${round - 1}` }), sendsPages: true, terminals: terminalsOf(move.job), mounts: mountsOf(move.job, pid) }
-  return { pages, options }
+  return { pages, options: { ...dumpOptions(move, dump), sendsPages: true } }
+}
+
+/** The pages of a job that goes at once are few: they need no page server of their own, whose start takes longer than they do. */
+function prepareWhole(move: SourceMove, dump: Dump): { options: DumpOptions; pages: undefined } {
+  move.stream.order({ do: 'receive-whole' })
+  return { pages: undefined, options: dumpOptions(move, dump) }
+}
+
+/** Makes the folder of the round, too. */
+function dumpOptions(move: SourceMove, { pid, round }: Dump): DumpOptions {
+  const folder = `${move.folder}/${round}`
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  return { pid, folder, ...(round === 1 ? {} : { parent: `../${round - 1}` }), terminals: terminalsOf(move.job), mounts: mountsOf(move.job, pid) }
 }
 
 async function finalDump(move: SourceMove, dump: Dump, verdict: Verdict): Promise<{ bytes: number; freezeMs: number }> {
   const { job, stream } = move
-  const { options, pages } = await prepareRound(move, dump, true)
+  const { options, pages } = dump.round === 1 ? prepareWhole(move, dump) : await prepareRound(move, dump, true)
   const pipes = handedOver(job)
   job.setLeaving(true)
   movingJobs.set(job.cgroup, 'standing')
-  const criu = startCriu(finalDumpArguments(options), { move: move.folder, stdin: pages })
+  const criu = startCriu(finalDumpArguments(options), { move: move.folder, ...(pages && { stdin: pages }) })
   void dump.throttle.stepAsideFor(criu.ended, 'for-good')
   let taken = false
   let frozen: Awaited<ReturnType<HeldJob['stdio']['freeze']>> | undefined
@@ -131,7 +141,7 @@ async function finalDump(move: SourceMove, dump: Dump, verdict: Verdict): Promis
     const filesAreHome = sendFilesHome(job)
     filesAreHome.catch(() => undefined)
     await standStillAt('frozen')
-    await stream.sendFiles(options.folder, readdirSync(options.folder).filter((name) => name.endsWith('.img') && !/^page(?:s|map)-/.test(name)))
+    await stream.sendFiles(options.folder, readdirSync(options.folder).filter((name) => name.endsWith('.img') && !(pages && /^page(?:s|map)-/.test(name))))
     await filesAreHome
     stream.order({ do: 'restore', streams: streamsToJson(frozen), handedOver: pipes })
     await withLimit(stream.expect('restored'), RESTORE_LIMIT_MS)

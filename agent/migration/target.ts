@@ -79,6 +79,12 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
   pipes.catch(() => undefined)
   let prepared: Promise<readonly BoundMount[]> | undefined
   let stands = false
+  const beginRound = (number: number, last: boolean): void => {
+    round = number
+    frozenSinceMs = nowMs()
+    mkdirSync(`${folder}/${round}`, { mode: 0o700 })
+    if (last) movingJobs.set(arrival.job.cgroup, 'standing')
+  }
   const settlePages = async (): Promise<void> => {
     if (!pages) return
     const code = await (await pages.criu).ended
@@ -95,13 +101,12 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
         prepared = prepare(arrival, order.mounts, pipes)
         prepared.catch(() => undefined)
       } else if (order.do === 'receive') {
-        round = order.round
-        frozenSinceMs = nowMs()
-        if (order.last) movingJobs.set(arrival.job.cgroup, 'standing')
+        beginRound(order.round, order.last)
         pages = await receivePages(arrival, round)
         if (!order.last) void pages.criu.then((criu) => carriers.add(criu, { cgroup: arrival.job.cgroup, folder }), () => undefined)
         stream.answer({ is: 'listening' })
-      } else if (order.do === 'file') await receiveFile(stream, `${folder}/${round}/${order.name}`, order.bytes)
+      } else if (order.do === 'receive-whole') beginRound(1, true)
+      else if (order.do === 'file') await receiveFile(stream, `${folder}/${round}/${order.name}`, order.bytes)
       else if (order.do === 'small-files') await receiveSmallFiles(stream, `${folder}/${round}`, order.files)
       else if (order.do === 'restore') {
         const images = `${folder}/${round}`
@@ -136,7 +141,6 @@ async function prepare({ job, folder, lives }: Arrival, mounts: readonly string[
 /** Listens for the source's CRIU, and hands its connection to a page server. Nobody reads from the connection before. */
 async function receivePages({ source, self, folder }: Arrival, round: number): Promise<{ criu: Promise<Criu>; server: Server }> {
   const into = `${folder}/${round}`
-  mkdirSync(into, { mode: 0o700 })
   const server = createServer({ pauseOnConnect: true })
   const criu = new Promise<Criu>((resolve, reject) => {
     const timer = setTimeout(() => reject(new NodeError('PAGES_LOST', 'the source sent no pages', 'try again')), PAGES_LIMIT_MS)

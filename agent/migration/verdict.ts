@@ -73,9 +73,12 @@ export interface Criu {
   ended: Promise<number | undefined>
 }
 
+/** Criu is linked with a library for encryption that it is not told to use: without its self-tests (GnuTLS manual, "Initialization"), criu starts in five sixths of the time. */
+const CRIU_ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin', GNUTLS_NO_IMPLICIT_INIT: '1' }
+
 /** Starts criu in the background; `stdin` is what it is to have as descriptor 0, the connection that pages take; it is closed here at the end. It is never killed. */
 export function startCriu(args: readonly string[], options: { move: string; stdin?: Socket }): Criu {
-  const child = spawn(CRIU, args, { cwd: '/', detached: true, env: { PATH: '/usr/sbin:/usr/bin', PLUMP_MOVE: options.move }, stdio: [options.stdin ?? 'ignore', 'ignore', 'ignore'] })
+  const child = spawn(CRIU, args, { cwd: '/', detached: true, env: { ...CRIU_ENVIRONMENT, PLUMP_MOVE: options.move }, stdio: [options.stdin ?? 'ignore', 'ignore', 'ignore'] })
   if (child.pid !== undefined) putFirst(child.pid)
   const ended = new Promise<number | undefined>((resolve, reject) => {
     child.once('error', reject)
