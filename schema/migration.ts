@@ -70,8 +70,10 @@ const imageNameSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.img$
 export const sourceOrderSchema = z.discriminatedUnion('do', [
   /** Get everything ready: it has these of its node's mounts now, and is to find the like of them. What it has in the end, the images tell. */
   z.strictObject({ do: z.literal('prepare'), mounts: z.array(z.string().min(1).max(4_096)).max(MOUNTS_LIMIT) }),
-  /** Receive pages of this round; the round before is its parent. For the last one the job stands still. */
-  z.strictObject({ do: z.literal('receive'), round: z.int().min(1).max(64), last: z.boolean() }),
+  /** Receive pages of this round as soon as those of the round before are here, which is its parent. */
+  z.strictObject({ do: z.literal('receive'), round: z.int().min(1).max(64) }),
+  /** The round that was to be received last is the last one: the job stands still. */
+  z.strictObject({ do: z.literal('stand-still') }),
   /** Receive a job that has so little in memory that it goes at once: its pages come with the other images, as files. It stands still. */
   z.strictObject({ do: z.literal('receive-whole') }),
   z.strictObject({ do: z.literal('file'), name: imageNameSchema, bytes: z.int().min(0).max(256 * 1024 * 1024) }),

@@ -51,7 +51,7 @@ export class Carriers {
   #follow(): void {
     const { standing } = this.#moving
     for (const carrier of this.#carriers) {
-      const waits = standing.some((cgroup) => cgroup !== carrier.cgroup)
+      const waits = standing.length > 0 && !standing.includes(carrier.cgroup)
       // One whose move has come to its end is about to end, too: it is not stopped any more, but always let go on.
       if (waits === carrier.waits || (waits && !existsSync(carrier.folder))) continue
       carrier.waits = waits

@@ -1,6 +1,7 @@
 import { createConnection, type Socket } from 'node:net'
 import { PAGES_PORT } from '../../schema/migration.ts'
 import { NodeError } from '../api/node-error.ts'
+import type { MoveStream } from './wire.ts'
 
 const CONNECT_LIMIT_MS = 5_000
 /** A target that lost its power is noticed by probes while criu waits for its answer; criu itself would wait for ever. */
@@ -12,13 +13,48 @@ export const PAGES_KEEP_ALIVE_MS = 2_000
  */
 const PUSH_MS = 20
 
-function keepPushing(socket: Socket): void {
+export function keepPushing(socket: Socket): void {
   const timer = setInterval(() => socket.setNoDelay(false).setNoDelay(true), PUSH_MS)
   socket.once('close', () => clearInterval(timer))
 }
 
-/** A connection to the target's page server, for criu to inherit. Nobody reads from it here. Throws NodeError TARGET_GONE. */
-export function connectForPages(address: string): Promise<Socket> {
+/** Connections to the target's page servers, one for each round, for criu to inherit. Each is there before its round begins: the job may be held back then, and soon stands still. */
+export class PageConnections {
+  readonly #stream: MoveStream
+  readonly #address: string
+  #round = 0
+  #next: Promise<Socket>
+
+  /** @param address of the target in the mesh */
+  constructor(stream: MoveStream, address: string) {
+    this.#stream = stream
+    this.#address = address
+    this.#next = this.#connect()
+  }
+
+  /** That of the next round; unless it is the last one, the one after is asked for at once. Throws NodeError: the target's refusal, or TARGET_GONE. */
+  async take(round: 'last' | 'one-of-several'): Promise<Socket> {
+    const socket = await this.#next
+    if (round === 'one-of-several') this.#next = this.#connect()
+    return socket
+  }
+
+  close(): void {
+    void this.#next.then((socket) => socket.destroy(), () => undefined)
+  }
+
+  #connect(): Promise<Socket> {
+    this.#round += 1
+    this.#stream.order({ do: 'receive', round: this.#round })
+    const connection = this.#stream.expect('listening').then(() => connectForPages(this.#address))
+    // Whoever takes it hears of it.
+    connection.catch(() => undefined)
+    return connection
+  }
+}
+
+/** Nobody reads from it here. Throws NodeError TARGET_GONE. */
+function connectForPages(address: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = createConnection({ host: address, port: PAGES_PORT })
     const failed = (why: string): void => {
@@ -32,7 +68,6 @@ export function connectForPages(address: string): Promise<Socket> {
       clearTimeout(timer)
       socket.pause()
       socket.setKeepAlive(true, PAGES_KEEP_ALIVE_MS)
-      keepPushing(socket)
       resolve(socket)
     })
   })

@@ -15,7 +15,7 @@ import { parseDumpStats } from './criu-images.ts'
 import { countDirtyPages } from './dirty-pages.ts'
 import { handedOver, mountsOf, terminalsOf } from './handed-over.ts'
 import { standStillAt } from './hold.ts'
-import { connectForPages } from './pages-connection.ts'
+import { keepPushing, PageConnections } from './pages-connection.ts'
 import { decidePreCopy, needsPreCopy, type Round } from './precopy.ts'
 import { couldNotSend, reasonInLog, refusal } from './refusal.ts'
 import { Throttle } from './throttle.ts'
@@ -54,25 +54,28 @@ export async function moveToTarget(move: SourceMove): Promise<Pick<MigrationRepo
   const verdict = openVerdict(folder)
   verdict.catch(() => undefined)
   stream.order({ do: 'prepare', mounts: mountsOf(job, pid).slice(0, MOUNTS_LIMIT) })
+  // The pages of a job that goes at once are few: a page server of its own would take longer to start than they do.
+  const connections = needsPreCopy(move.ownBytes) ? new PageConnections(stream, move.address) : undefined
   try {
-    const rounds = needsPreCopy(move.ownBytes) ? await preCopy(move, pid, throttle) : []
+    const rounds = connections ? await preCopy(move, connections, { pid, throttle }) : []
     await standStillAt('copying')
     // What it wrote goes home while it still runs; after the freeze, only the rest has to.
     await sendFilesHome(job)
-    const final = await finalDump(move, { pid, throttle, round: rounds.length + 1 }, await verdict)
+    const final = await finalDump(move, { pid, throttle, round: rounds.length + 1 }, { pages: await connections?.take('last'), verdict: await verdict })
     stream.close()
     return { rounds: rounds.length, bytes: rounds.reduce((sum, { bytes }) => sum + bytes, final.bytes), freezeMs: final.freezeMs, totalMs: Math.round(nowMs() - startMs) }
   } finally {
+    connections?.close()
     throttle.release()
     await verdict.then((opened) => opened.close(), () => undefined)
   }
 }
 
 /** Copies pages while the job runs, until the rest may go while it stands. */
-async function preCopy(move: SourceMove, pid: number, throttle: Throttle): Promise<Round[]> {
+async function preCopy(move: SourceMove, connections: PageConnections, { pid, throttle }: Omit<Dump, 'round'>): Promise<Round[]> {
   const rounds: Round[] = []
   for (let cpuShare = 1; ;) {
-    rounds.push(await preCopyRound(move, { pid, throttle, round: rounds.length + 1 }))
+    rounds.push(await preCopyRound(move, { pid, throttle, round: rounds.length + 1 }, await connections.take('one-of-several')))
     const dirtyPages = countDirtyPages(processesIn(move.job.cgroup))
     const decision = decidePreCopy({ rounds, dirtyPages, cpuShare, fixedFreezeMs: FIXED_FREEZE_MS })
     const slower = decision.cpuShare === 1 ? '' : `, held back to ${Math.round(decision.cpuShare * 100)} % of its CPU`
@@ -90,44 +93,34 @@ interface Dump {
   throttle: Throttle
 }
 
-async function preCopyRound(move: SourceMove, dump: Dump): Promise<Round> {
+async function preCopyRound(move: SourceMove, dump: Dump, pages: Socket): Promise<Round> {
   const startMs = nowMs()
-  const { options, pages } = await prepareRound(move, dump, false)
-  const criu = startCriu(preDumpArguments(options), { move: move.folder, stdin: pages })
+  const { folder, ...options } = dumpOptions(move, dump)
+  keepPushing(pages)
+  const criu = startCriu(preDumpArguments({ ...options, folder, sendsPages: true }), { move: move.folder, stdin: pages })
   void dump.throttle.stepAsideFor(criu.ended, 'it-goes-on').then(() => carriers.add(criu, { cgroup: move.job.cgroup, folder: move.folder }))
   const code = await criu.ended
-  if (code !== 0) throw dumpFailed(options.folder)
-  const { pagesWritten } = parseDumpStats(readFileSync(`${options.folder}/stats-dump`))
+  if (code !== 0) throw dumpFailed(folder)
+  const { pagesWritten } = parseDumpStats(readFileSync(`${folder}/stats-dump`))
   return { pages: pagesWritten, bytes: pagesWritten * PAGE_BYTES, durationMs: Math.max(1, nowMs() - startMs) }
 }
 
-/** Has the target listen for the pages of a round, and connects. */
-async function prepareRound(move: SourceMove, dump: Dump, last: boolean): Promise<{ options: DumpOptions; pages: Socket }> {
-  move.stream.order({ do: 'receive', round: dump.round, last })
-  await move.stream.expect('listening')
-  const pages = await connectForPages(move.address)
-  return { pages, options: { ...dumpOptions(move, dump), sendsPages: true } }
-}
-
-/** The pages of a job that goes at once are few: they need no page server of their own, whose start takes longer than they do. */
-function prepareWhole(move: SourceMove, dump: Dump): { options: DumpOptions; pages: undefined } {
-  move.stream.order({ do: 'receive-whole' })
-  return { pages: undefined, options: dumpOptions(move, dump) }
-}
-
 /** Makes the folder of the round, too. */
-function dumpOptions(move: SourceMove, { pid, round }: Dump): DumpOptions {
-  const folder = `${move.folder}/${round}`
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  return { pid, folder, ...(round === 1 ? {} : { parent: `../${round - 1}` }), terminals: terminalsOf(move.job), mounts: mountsOf(move.job, pid) }
+function dumpOptions({ folder, job }: SourceMove, { pid, round }: Dump): DumpOptions {
+  const into = `${folder}/${round}`
+  mkdirSync(into, { recursive: true, mode: 0o700 })
+  return { pid, folder: into, ...(round === 1 ? {} : { parent: `../${round - 1}` }), terminals: terminalsOf(job), mounts: mountsOf(job, pid) }
 }
 
-async function finalDump(move: SourceMove, dump: Dump, verdict: Verdict): Promise<{ bytes: number; freezeMs: number }> {
+/** Without a connection for them, all pages go with the other images. */
+async function finalDump(move: SourceMove, dump: Dump, { pages, verdict }: { pages: Socket | undefined; verdict: Verdict }): Promise<{ bytes: number; freezeMs: number }> {
   const { job, stream } = move
-  const { options, pages } = dump.round === 1 ? prepareWhole(move, dump) : await prepareRound(move, dump, true)
+  stream.order({ do: pages ? 'stand-still' : 'receive-whole' })
+  const options = { ...dumpOptions(move, dump), sendsPages: pages !== undefined }
   const pipes = handedOver(job)
   job.setLeaving(true)
   movingJobs.set(job.cgroup, 'standing')
+  if (pages) keepPushing(pages)
   const criu = startCriu(finalDumpArguments(options), { move: move.folder, ...(pages && { stdin: pages }) })
   void dump.throttle.stepAsideFor(criu.ended, 'for-good')
   let taken = false

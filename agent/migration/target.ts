@@ -79,11 +79,13 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
   pipes.catch(() => undefined)
   let prepared: Promise<readonly BoundMount[]> | undefined
   let stands = false
-  const beginRound = (number: number, last: boolean): void => {
+  const beginRound = (number: number): void => {
     round = number
-    frozenSinceMs = nowMs()
     mkdirSync(`${folder}/${round}`, { mode: 0o700 })
-    if (last) movingJobs.set(arrival.job.cgroup, 'standing')
+  }
+  const standStill = (): void => {
+    frozenSinceMs = nowMs()
+    movingJobs.set(arrival.job.cgroup, 'standing')
   }
   const settlePages = async (): Promise<void> => {
     if (!pages) return
@@ -95,20 +97,24 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
   await standStillAt('receiving')
   try {
     for (let order = await stream.nextOrder(); order; order = await stream.nextOrder()) {
-      if (order.do !== 'file' && order.do !== 'small-files') await settlePages()
       if (order.do === 'prepare') {
         if (prepared !== undefined) break
         prepared = prepare(arrival, order.mounts, pipes)
         prepared.catch(() => undefined)
       } else if (order.do === 'receive') {
-        beginRound(order.round, order.last)
+        await settlePages()
+        beginRound(order.round)
         pages = await receivePages(arrival, round)
-        if (!order.last) void pages.criu.then((criu) => carriers.add(criu, { cgroup: arrival.job.cgroup, folder }), () => undefined)
+        void pages.criu.then((criu) => carriers.add(criu, { cgroup: arrival.job.cgroup, folder }), () => undefined)
         stream.answer({ is: 'listening' })
-      } else if (order.do === 'receive-whole') beginRound(1, true)
+      } else if (order.do === 'receive-whole') {
+        beginRound(1)
+        standStill()
+      } else if (order.do === 'stand-still') standStill()
       else if (order.do === 'file') await receiveFile(stream, `${folder}/${round}/${order.name}`, order.bytes)
       else if (order.do === 'small-files') await receiveSmallFiles(stream, `${folder}/${round}`, order.files)
       else if (order.do === 'restore') {
+        await settlePages()
         const images = `${folder}/${round}`
         const bound = await prepared
         const verdict = await pipes
@@ -116,7 +122,10 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
         await restore({ ...arrival, bound: bound ?? [] }, verdict, order, images)
         stands = true
         return { verdict, frozenSinceMs, images }
-      } else break
+      } else {
+        await settlePages()
+        break
+      }
     }
     throw new NodeError('MOVE_GIVEN_UP', 'the source gave the move up', 'the job goes on where it was')
   } finally {

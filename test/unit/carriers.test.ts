@@ -29,13 +29,16 @@ afterEach(() => {
 const ended = (): Promise<undefined> => new Promise((resolve) => child.once('exit', () => resolve(undefined)))
 const waits = (): boolean => /^\d+ \(.*\) T/.test(readFileSync(`/proc/${child.pid}/stat`, 'utf8'))
 
-test('what carries pages waits while another job stands still, and not for its own', async () => {
+test('what carries pages waits while another job stands still, unless its own does, too', async () => {
   const moving = new MovingJobs()
   const carriers = new Carriers(moving)
   await carriers.add({ pid: child.pid, ended: ended() }, copied)
-  moving.set(copied.cgroup, 'standing')
-  expect(waits()).toBe(false)
+  moving.set(copied.cgroup, 'copying')
   moving.set(other, 'standing')
+  await expect.poll(waits).toBe(true)
+  moving.set(copied.cgroup, 'standing')
+  await expect.poll(waits).toBe(false)
+  moving.set(copied.cgroup, 'copying')
   await expect.poll(waits).toBe(true)
   moving.set(other, undefined)
   await expect.poll(waits).toBe(false)
