@@ -1,6 +1,7 @@
 import { createWriteStream, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { freemem } from 'node:os'
 import { createServer, type Server, type Socket } from 'node:net'
+import { pipeline } from 'node:stream/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { meshAddress, nodeOfMeshAddress } from '../../schema/mesh-address.ts'
@@ -171,11 +172,7 @@ async function receivePages({ source, self, folder }: Arrival, round: number): P
 }
 
 async function receiveFile(stream: MoveStream, path: string, bytes: number): Promise<void> {
-  const file = createWriteStream(path, { mode: 0o600 })
-  for await (const piece of piecesOf(stream, path, bytes)) {
-    if (!file.write(piece)) await new Promise<void>((resolve) => file.once('drain', () => resolve()))
-  }
-  await new Promise<void>((resolve) => file.end(() => resolve()))
+  await pipeline(piecesOf(stream, path, bytes), createWriteStream(path, { mode: 0o600 }))
 }
 
 async function receiveSmallFiles(stream: MoveStream, folder: string, files: readonly { name: string; bytes: number }[]): Promise<void> {

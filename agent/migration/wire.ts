@@ -69,19 +69,17 @@ export class MoveStream {
     this.#stream.write(encodeFrame(KIND.json, Buffer.from(JSON.stringify(answer))))
   }
 
-  /** Sends files of a folder, each behind the order that names it, the small ones together. */
+  /** Sends files of a folder, each behind the order that names it, the small ones together. Throws NodeError TARGET_GONE. */
   async sendFiles(folder: string, names: readonly string[]): Promise<void> {
     const files = names.map((name) => ({ name, bytes: statSync(`${folder}/${name}`).size }))
     const small = files.filter(({ bytes }) => bytes <= SMALL_FILE_BYTES)
     for (const files of inFrames(small)) {
       this.order({ do: 'small-files', files })
-      this.#stream.write(encodeFrame(KIND.bytes, ...files.map(({ name }) => readFileSync(`${folder}/${name}`))))
+      await this.#write(encodeFrame(KIND.bytes, ...files.map(({ name }) => readFileSync(`${folder}/${name}`))))
     }
     for (const { name, bytes } of files.filter((file) => !small.includes(file))) {
       this.order({ do: 'file', name, bytes })
-      for await (const piece of createReadStream(`${folder}/${name}`)) {
-        if (!this.#stream.write(encodeFrame(KIND.bytes, piece as Buffer))) await new Promise((resolve) => this.#stream.once('drain', resolve).once('close', resolve))
-      }
+      for await (const piece of createReadStream(`${folder}/${name}`)) await this.#write(encodeFrame(KIND.bytes, piece as Buffer))
     }
   }
 
@@ -97,7 +95,7 @@ export class MoveStream {
   /** The target's next answer. Throws NodeError: its refusal, or TARGET_GONE. */
   async expect(is: TargetAnswer['is']): Promise<void> {
     const frame = await this.#next(KIND.json)
-    if (!frame) throw new NodeError('TARGET_GONE', 'the connection to the target ended', 'see whether it is alive with: plump nodes')
+    if (!frame) throw targetGone()
     const answer = targetAnswerSchema.parse(JSON.parse(frame.body.toString('utf8')))
     if (answer.is === 'failed') throw new NodeError(answer.code, answer.why, 'the job goes on where it was; try another node')
     if (answer.is !== is) throw new NodeError('TARGET_SPEAKS_OTHERWISE', `the target said ${answer.is} where ${is} was due`, 'boot all nodes from images of one version')
@@ -124,6 +122,21 @@ export class MoveStream {
     })
   }
 
+  /** Waits until there is room for more. */
+  async #write(frame: Buffer): Promise<void> {
+    if (!this.#stream.write(frame) && !this.#closed) {
+      await new Promise<void>((resolve) => {
+        const goOn = (): void => {
+          this.#stream.off('drain', goOn).off('close', goOn)
+          resolve()
+        }
+        this.#stream.on('drain', goOn).on('close', goOn)
+      })
+    }
+    // A stream that has been closed takes no bytes, and says no more of it.
+    if (this.#closed) throw targetGone()
+  }
+
   async #next(kind: number): Promise<Frame | undefined> {
     for (;;) {
       const frame = this.#frames.shift()
@@ -138,4 +151,8 @@ export class MoveStream {
       })
     }
   }
+}
+
+function targetGone(): NodeError {
+  return new NodeError('TARGET_GONE', 'the connection to the target ended', 'see whether it is alive with: plump nodes')
 }

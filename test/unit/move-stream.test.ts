@@ -41,3 +41,21 @@ test('images travel whole: small ones together, a large one by itself', async ()
     rmSync(folder, { recursive: true })
   }
 })
+
+test('sending ends when the target is gone in the middle of a file, and so does what is sent after', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'plump-images-'))
+  try {
+    writeFileSync(join(folder, 'large.img'), Buffer.alloc(64 * SMALL_FILE_BYTES))
+    writeFileSync(join(folder, 'small.img'), 'small')
+    // Nobody reads at the other end.
+    const [near] = duplexPair()
+    const source = new MoveStream(near)
+    const sent = source.sendFiles(folder, ['large.img'])
+    setTimeout(() => source.destroy(), 50)
+    await expect(sent).rejects.toMatchObject({ code: 'TARGET_GONE' })
+    await expect(source.sendFiles(folder, ['large.img'])).rejects.toMatchObject({ code: 'TARGET_GONE' })
+    await expect(source.sendFiles(folder, ['small.img'])).rejects.toMatchObject({ code: 'TARGET_GONE' })
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
