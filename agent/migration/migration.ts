@@ -202,7 +202,7 @@ class Mover {
       stopWatching = this.#watchTarget(to, stream)
       await stream.expect('welcome')
       const figures = await moveToTarget({
-        job, to, address: meshAddress(to), ownBytes: parseGroupRssKiB(readTextIfThere(`${job.cgroup}/memory.stat`) ?? '') * 1024, folder, stream, progress,
+        job, to, address: meshAddress(to), ownBytes: ownBytesOf(job.cgroup), folder, stream, progress,
         commit: async () => {
           const said = await this.#departure.commit(job, to, next)
           taken = said !== 'aborted'
@@ -239,4 +239,9 @@ async function untilReady(job: HeldJob): Promise<void> {
   const isUnready = (): boolean => job.isLanding || (job.isSettled && !job.hasItsRoot)
   for (let waitedMs = 0; waitedMs < READY_LIMIT_MS && isUnready(); waitedMs += READY_POLL_MS) await pause(READY_POLL_MS)
   if (job.isLanding) throw new NodeError('BUSY', `job ${job.id} has only just come here`, 'try again in a moment')
+}
+
+/** What a dump of the job has: its memory without what is cached of files, and what of it is swapped out. */
+function ownBytesOf(cgroup: string): number {
+  return parseGroupRssKiB(readTextIfThere(`${cgroup}/memory.stat`) ?? '') * 1024 + Number(readTextIfThere(`${cgroup}/memory.swap.current`) ?? 0)
 }

@@ -13,6 +13,7 @@ export const PAGES_KEEP_ALIVE_MS = 2_000
  */
 const PUSH_MS = 20
 
+/** From when criu takes it until it is closed. */
 export function keepPushing(socket: Socket): void {
   const timer = setInterval(() => socket.setNoDelay(false).setNoDelay(true), PUSH_MS)
   socket.once('close', () => clearInterval(timer))

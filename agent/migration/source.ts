@@ -32,7 +32,7 @@ export interface SourceMove {
   to: NodeId
   /** Of the target in the mesh. */
   address: string
-  /** Its memory without what is cached of files. */
+  /** Its memory without what is cached of files, also what of it is swapped out. */
   ownBytes: number
   /** Images and pipes of this move. */
   folder: string

@@ -33,6 +33,8 @@ test('what carries pages waits while another job stands still, unless its own do
   const moving = new MovingJobs()
   const carriers = new Carriers(moving)
   await carriers.add({ pid: child.pid, ended: ended() }, copied)
+  moving.set(copied.cgroup, 'standing')
+  expect(waits()).toBe(false)
   moving.set(copied.cgroup, 'copying')
   moving.set(other, 'standing')
   await expect.poll(waits).toBe(true)
