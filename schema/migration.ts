@@ -64,22 +64,29 @@ export const SMALL_FILES_TOGETHER = 1_000
 /** Of a job's mounts, as many are named before it moves. */
 export const MOUNTS_LIMIT = 1_000
 
+/** A descriptor that the node hands to the job, and what criu calls it. */
+const handedOverSchema = z.strictObject({ descriptor: z.int().min(0).max(9), key: z.string().regex(/^(?:pipe|tty):?\[[0-9a-f:]+\]$/) })
+const mountsSchema = z.array(z.string().min(1).max(4_096)).max(MOUNTS_LIMIT)
+/** The job is about to stand still: what a restore of it needs to know besides the images. */
+const lastRoundSchema = z.strictObject({ mounts: mountsSchema, handedOver: z.array(handedOverSchema).max(8) })
+export type LastRound = z.output<typeof lastRoundSchema>
+
 const imageNameSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.img$/)
 
 /** Orders of the source, one frame each. */
 export const sourceOrderSchema = z.discriminatedUnion('do', [
-  /** Get everything ready: it has these of its node's mounts now, and is to find the like of them. What it has in the end, the images tell. */
-  z.strictObject({ do: z.literal('prepare'), mounts: z.array(z.string().min(1).max(4_096)).max(MOUNTS_LIMIT) }),
+  /** Get everything ready: it has these of its node's mounts now, and is to find the like of them. */
+  z.strictObject({ do: z.literal('prepare'), mounts: mountsSchema }),
   /** Receive pages of this round as soon as those of the round before are here, which is its parent. */
   z.strictObject({ do: z.literal('receive'), round: z.int().min(1).max(64) }),
   /** The round that was to be received last is the last one: the job stands still. */
-  z.strictObject({ do: z.literal('stand-still') }),
+  z.strictObject({ do: z.literal('stand-still'), ...lastRoundSchema.shape }),
   /** Receive a job that has so little in memory that it goes at once: its pages come with the other images, as files. It stands still. */
-  z.strictObject({ do: z.literal('receive-whole') }),
+  z.strictObject({ do: z.literal('receive-whole'), ...lastRoundSchema.shape }),
   z.strictObject({ do: z.literal('file'), name: imageNameSchema, bytes: z.int().min(0).max(256 * 1024 * 1024) }),
   /** Files whose bytes come together, in one frame. */
   z.strictObject({ do: z.literal('small-files'), files: z.array(z.strictObject({ name: imageNameSchema, bytes: z.int().min(0).max(SMALL_FILE_BYTES) })).min(1).max(SMALL_FILES_TOGETHER) }),
-  z.strictObject({ do: z.literal('restore'), streams: streamsSchema, handedOver: z.array(z.strictObject({ descriptor: z.int().min(0).max(9), key: z.string().regex(/^(?:pipe|tty):?\[[0-9a-f:]+\]$/) })).max(8) }),
+  z.strictObject({ do: z.literal('restore'), streams: streamsSchema }),
   z.strictObject({ do: z.literal('take-over') }),
   z.strictObject({ do: z.literal('discard') }),
 ])

@@ -1,4 +1,5 @@
 import { existsSync, readlinkSync, statSync } from 'node:fs'
+import { MOUNTS_LIMIT } from '../../schema/migration.ts'
 import { NodeError } from '../api/node-error.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import { keeperEnd, runningKeeper } from '../jobs/keeper.ts'
@@ -33,5 +34,5 @@ function terminalKey(path: string): string {
 
 /** Paths of what the node has mounted into a job, `init` being its first process. */
 export function mountsOf(job: HeldJob, init: number): string[] {
-  return nodesMounts(parseMountInfo(readTextIfThere(`/proc/${init}/mountinfo`) ?? ''), job.mounts())
+  return nodesMounts(parseMountInfo(readTextIfThere(`/proc/${init}/mountinfo`) ?? ''), job.mounts()).slice(0, MOUNTS_LIMIT)
 }

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
-import { MOUNTS_LIMIT, type MigrationReport } from '../../schema/migration.ts'
+import type { MigrationReport } from '../../schema/migration.ts'
 import type { NodeId } from '../../schema/node-state.ts'
 import { NodeError } from '../api/node-error.ts'
 import { movingJobs, processesIn } from '../jobs/cgroups.ts'
@@ -50,10 +50,10 @@ export async function moveToTarget(move: SourceMove): Promise<Pick<MigrationRepo
   if (pid === undefined) throw new NodeError('JOB_ENDED', `job ${job.id} has ended`, 'see how with: plump job ls')
   rmSync(folder, { recursive: true, force: true })
   const throttle = new Throttle(job, pid)
-  // Its pipes cost a program: they are made while pages travel.
+  // Its pipes may cost a program: they are made while pages travel.
   const verdict = openVerdict(folder)
   verdict.catch(() => undefined)
-  stream.order({ do: 'prepare', mounts: mountsOf(job, pid).slice(0, MOUNTS_LIMIT) })
+  stream.order({ do: 'prepare', mounts: mountsOf(job, pid) })
   // The pages of a job that goes at once are few: a page server of its own would take longer to start than they do.
   const connections = needsPreCopy(move.ownBytes) ? new PageConnections(stream, move.address) : undefined
   try {
@@ -115,9 +115,8 @@ function dumpOptions({ folder, job }: SourceMove, { pid, round }: Dump): DumpOpt
 /** Without a connection for them, all pages go with the other images. */
 async function finalDump(move: SourceMove, dump: Dump, { pages, verdict }: { pages: Socket | undefined; verdict: Verdict }): Promise<{ bytes: number; freezeMs: number }> {
   const { job, stream } = move
-  stream.order({ do: pages ? 'stand-still' : 'receive-whole' })
   const options = { ...dumpOptions(move, dump), sendsPages: pages !== undefined }
-  const pipes = handedOver(job)
+  stream.order({ do: pages ? 'stand-still' : 'receive-whole', mounts: [...options.mounts], handedOver: handedOver(job) })
   job.setLeaving(true)
   movingJobs.set(job.cgroup, 'standing')
   if (pages) keepPushing(pages)
@@ -136,7 +135,7 @@ async function finalDump(move: SourceMove, dump: Dump, { pages, verdict }: { pag
     await standStillAt('frozen')
     await stream.sendFiles(options.folder, readdirSync(options.folder).filter((name) => name.endsWith('.img') && !(pages && /^page(?:s|map)-/.test(name))))
     await filesAreHome
-    stream.order({ do: 'restore', streams: streamsToJson(frozen), handedOver: pipes })
+    stream.order({ do: 'restore', streams: streamsToJson(frozen) })
     await withLimit(stream.expect('restored'), RESTORE_LIMIT_MS)
     await standStillAt('committing')
     const said = await move.commit()

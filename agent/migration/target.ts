@@ -2,36 +2,30 @@ import { createWriteStream, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { freemem } from 'node:os'
 import { createServer, type Server, type Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
-import { setTimeout as pause } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { meshAddress, nodeOfMeshAddress } from '../../schema/mesh-address.ts'
-import { PAGES_PORT, type Offer, type SourceOrder } from '../../schema/migration.ts'
+import { PAGES_PORT, type LastRound, type Offer } from '../../schema/migration.ts'
 import type { NodeId } from '../../schema/node-state.ts'
 import { NodeError } from '../api/node-error.ts'
-import { makeCgroup, movingJobs, processesIn } from '../jobs/cgroups.ts'
+import { makeCgroup, movingJobs } from '../jobs/cgroups.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import type { Holder } from '../jobs/holder.ts'
 import type { BoundMount } from '../jobs/mounts.ts'
 import { nowMs } from '../os/clock.ts'
-import { readTextIfThere } from '../os/files.ts'
 import { carriers } from './carriers.ts'
-import { pageServerArguments, restoreArguments } from './criu-arguments.ts'
-import { hasLocks, setLocksAside } from './file-locks.ts'
+import { pageServerArguments } from './criu-arguments.ts'
 import { standStillAt } from './hold.ts'
-import { mountsHere, stepInto } from './mounts-here.ts'
+import { stepInto } from './mounts-here.ts'
 import { PAGES_KEEP_ALIVE_MS } from './pages-connection.ts'
 import { refusal } from './refusal.ts'
-import { ARGUMENTS_PIPE, startRestorer, tellRestorer } from './restorer.ts'
+import { beginRestore, FIRST_IMAGE, FIRST_IMAGE_COMES_AS, HOLDING_PIPE, type BegunRestore } from './restore.ts'
+import { ARGUMENTS_PIPE, startRestorer } from './restorer.ts'
 import { openVerdict, startCriu, type Criu, type Verdict } from './verdict.ts'
 import type { MoveStream } from './wire.ts'
 
 const PAGES_LIMIT_MS = 30_000
-/** Each look costs a job that stands still. */
-const RESTORE_POLL_MS = 100
 /** While a job is restored, its pages lie in the images and again in its processes. */
 const MEMORY_FACTOR = 2
-/** With less than this much of its memory free when all its pages are here, each is dropped from the images once the job has it, which takes time. */
-const PLENTY_FACTOR = 1.5
 
 /** A job that comes here. */
 export interface Arrival {
@@ -75,18 +69,22 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
   let pages: { criu: Promise<Criu>; server: Server } | undefined
   let round = 0
   let frozenSinceMs = nowMs()
-  // Its pipes cost a program, which no page waits for.
-  const pipes = openVerdict(folder, [ARGUMENTS_PIPE])
+  // Its pipes may cost a program, which no page waits for.
+  const pipes = openVerdict(folder, [ARGUMENTS_PIPE, HOLDING_PIPE])
   pipes.catch(() => undefined)
   let prepared: Promise<readonly BoundMount[]> | undefined
+  let restore: Promise<BegunRestore> | undefined
   let stands = false
   const beginRound = (number: number): void => {
     round = number
     mkdirSync(`${folder}/${round}`, { mode: 0o700 })
   }
-  const standStill = (): void => {
+  const standStill = (known: LastRound): void => {
     frozenSinceMs = nowMs()
     movingJobs.set(arrival.job.cgroup, 'standing')
+    const images = `${folder}/${round}`
+    restore = prepared?.then((bound) => beginRestore({ ...arrival, images, bound }, known))
+    restore?.catch(() => undefined)
   }
   const settlePages = async (): Promise<void> => {
     if (!pages) return
@@ -110,19 +108,19 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
         stream.answer({ is: 'listening' })
       } else if (order.do === 'receive-whole') {
         beginRound(1)
-        standStill()
-      } else if (order.do === 'stand-still') standStill()
-      else if (order.do === 'file') await receiveFile(stream, `${folder}/${round}/${order.name}`, order.bytes)
+        standStill(order)
+      } else if (order.do === 'stand-still') standStill(order)
+      else if (order.do === 'file') await receiveFile(stream, pathOf(`${folder}/${round}`, order.name), order.bytes)
       else if (order.do === 'small-files') await receiveSmallFiles(stream, `${folder}/${round}`, order.files)
       else if (order.do === 'restore') {
         await settlePages()
-        const images = `${folder}/${round}`
-        const bound = await prepared
+        const begun = await restore
+        if (!begun) break
         const verdict = await pipes
-        if (!isDeepStrictEqual(arrival.job.mounts(), bound)) throw new NodeError('MOUNTS_CHANGED', `a disk of node ${arrival.self} came or went while the job did`, 'the job goes on where it was; try again')
-        await restore({ ...arrival, bound: bound ?? [] }, verdict, order, images)
+        if (!isDeepStrictEqual(arrival.job.mounts(), await prepared)) throw new NodeError('MOUNTS_CHANGED', `a disk of node ${arrival.self} came or went while the job did`, 'the job goes on where it was; try again')
+        await begun.finish(verdict, order.streams)
         stands = true
-        return { verdict, frozenSinceMs, images }
+        return { verdict, frozenSinceMs, images: `${folder}/${round}` }
       } else {
         await settlePages()
         break
@@ -131,6 +129,7 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
     throw new NodeError('MOVE_GIVEN_UP', 'the source gave the move up', 'the job goes on where it was')
   } finally {
     pages?.server.close()
+    void restore?.then((begun) => begun.close(), () => undefined)
     if (!stands) {
       // What it started is ended with the job's place.
       await prepared?.catch(() => undefined)
@@ -171,6 +170,10 @@ async function receivePages({ source, self, folder }: Arrival, round: number): P
   return { criu, server }
 }
 
+function pathOf(folder: string, image: string): string {
+  return `${folder}/${image === FIRST_IMAGE ? FIRST_IMAGE_COMES_AS : image}`
+}
+
 async function receiveFile(stream: MoveStream, path: string, bytes: number): Promise<void> {
   await pipeline(piecesOf(stream, path, bytes), createWriteStream(path, { mode: 0o600 }))
 }
@@ -179,7 +182,7 @@ async function receiveSmallFiles(stream: MoveStream, folder: string, files: read
   const body = await stream.nextBytes()
   if (body?.length !== files.reduce((sum, { bytes }) => sum + bytes, 0)) throw new RangeError(`the small files of ${folder} did not arrive whole`)
   let at = 0
-  for (const { name, bytes } of files) writeFileSync(`${folder}/${name}`, body.subarray(at, at += bytes), { mode: 0o600 })
+  for (const { name, bytes } of files) writeFileSync(pathOf(folder, name), body.subarray(at, at += bytes), { mode: 0o600 })
 }
 
 /** Bytes of a file as they come. Throws RangeError when they are more, or the connection ends before. */
@@ -190,41 +193,4 @@ async function* piecesOf(stream: MoveStream, path: string, bytes: number): Async
     left -= piece.length
     yield piece
   }
-}
-
-async function restore(arrival: Arrival & { bound: readonly BoundMount[] }, verdict: Verdict, { streams, handedOver }: Extract<SourceOrder, { do: 'restore' }>, folder: string): Promise<void> {
-  const { job } = arrival
-  if (hasLocks(folder)) setLocksAside(folder, arrival.folder, job.homeRoot)
-  const mounts = mountsHere(job, arrival.bound, folder, arrival.lives)
-  if (freemem() < PLENTY_FACTOR * arrival.memoryBytes) writeFileSync(`${arrival.folder}/spare-memory`, '', { mode: 0o600 })
-  job.arrive(streams)
-  const told = tellRestorer(arrival.folder, mounts.map(({ from }) => from), restoreArguments({ folder, handedOver, mounts }))
-  const failed = failureOf(job, folder)
-  const first = await Promise.race([verdict.reached.then(() => undefined), failed.reason])
-  failed.stop()
-  told.close()
-  if (first === undefined) return
-  throw new NodeError('RESTORE_FAILED', `node ${arrival.self} cannot restore it: ${first}`, 'the job goes on where it was; try another node')
-}
-
-/** Notices that criu gave up; it runs below the keeper, so nobody is told. */
-function failureOf(job: HeldJob, folder: string): { reason: Promise<string>; stop(): void } {
-  let stopped = false
-  const watch = async (): Promise<string> => {
-    for (let seen = false; !stopped;) {
-      const alive = processesIn(job.cgroup).length > 0
-      const gaveUp = whyRestoreFailed(folder) ?? (seen && !alive ? 'no reason given' : undefined)
-      if (gaveUp !== undefined) return gaveUp
-      seen ||= alive
-      await pause(RESTORE_POLL_MS)
-    }
-    return ''
-  }
-  return { reason: watch(), stop: () => { stopped = true } }
-}
-
-/** Why criu gave up, by its log; undefined when it did not. */
-export function whyRestoreFailed(images: string): string | undefined {
-  const log = readTextIfThere(`${images}/restore.log`) ?? ''
-  return log.includes('Restoring FAILED') ? /Error (.*)/.exec(log)?.[1] ?? 'no reason given' : undefined
 }
