@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { namesIn } from '../os/files.ts'
 import { KeptFiles } from '../os/kept-files.ts'
+import { cpuMs } from '../os/paced.ts'
 import { parseCpuTicks, parseGroupCpuSeconds, parseGroupRssKiB, parseMemory, parseProcessState, parseStalledUs, parseSwappedOutKiB } from './proc-load.ts'
 import type { CpuTicks } from './proc-load.ts'
 
@@ -33,6 +34,11 @@ export interface NodeFigures {
 
 /** Of so many jobs in each look; a memory.stat is the dearest file of a control group, and memory does not come and go like runnable processes. */
 const MEMORY_LOOKS = 4
+/** Of so many jobs at least the rest, too, and of more as long as it takes no more of the CPU than this: a fiftieth of the second between two looks. */
+const JOBS_AT_LEAST = 8
+const LOOK_CPU_MS = 20
+/** A file that was not read in so many looks is closed: not each job has its turn in every one. */
+const FILES_KEPT_LOOKS = 10
 /** Of a job with more processes or threads than this only so many are looked at. */
 const PROCESSES_LIMIT = 256
 
@@ -41,20 +47,33 @@ interface Before {
   ticks: CpuTicks
   swappedOutKiB: number
   stalledUs: number
-  jobCpuSeconds: Map<string, number>
 }
 
-/** Looks at /proc and at the jobs' control groups; rates are those since the look before. */
+/** A job when it was looked at last. */
+interface Seen {
+  atMs: number
+  cpuSeconds: number
+  runnable: number
+  cpusUsed: number
+}
+
+/** Looks at /proc and at the jobs' control groups; rates are those since the look before. Of many jobs on a slow computer, those come first that were looked at longest ago. */
 export class Sampler {
   readonly #proc: string
   readonly #files = new KeptFiles()
+  readonly #usedMs: () => number
+  #looks = 0
   #before: Before | undefined
   #others = 0
+  /** The job looked at last at the end. */
+  readonly #jobs = new Map<string, Seen>()
   /** Memory of each job, the job looked at last at the end. */
   #rssKiB = new Map<string, number>()
 
-  constructor(proc = '/proc') {
+  /** @param usedMs CPU time of this process so far. */
+  constructor(proc = '/proc', usedMs = cpuMs) {
     this.#proc = proc
+    this.#usedMs = usedMs
   }
 
   look(jobs: readonly GroupOfJob[], nowMs: number): NodeFigures {
@@ -62,14 +81,14 @@ export class Sampler {
     const memory = parseMemory(this.#text('meminfo'))
     const now: Before = {
       atMs: nowMs, ticks, swappedOutKiB: parseSwappedOutKiB(this.#text('vmstat')), stalledUs: parseStalledUs(this.#text('pressure/memory')),
-      jobCpuSeconds: new Map(jobs.map(({ id, cgroup }) => [id, parseGroupCpuSeconds(this.#files.text(`${cgroup}/cpu.stat`))])),
     }
     const before = this.#before ?? now
     this.#before = now
     this.#lookAtMemory(jobs)
+    this.#lookAtJobs(jobs, nowMs)
     const seconds = Math.max(0.001, (nowMs - before.atMs) / 1_000)
-    const figures = new Map(jobs.map((job) => [job.id, this.#ofJob(job, now, before, seconds)]))
-    this.#files.endTurn()
+    const figures = new Map(jobs.map(({ id }) => [id, this.#figuresOf(id)]))
+    if (this.#looks++ % FILES_KEPT_LOOKS === 0) this.#files.endTurn()
     const cpus = availableParallelism()
     const passed = ticks.total - before.ticks.total
     const busyShare = passed <= 0 ? 0 : Math.min(1, (ticks.busy - before.ticks.busy) / passed)
@@ -99,11 +118,32 @@ export class Sampler {
     return parseMemory(this.#text('meminfo')).availableKiB
   }
 
-  #ofJob({ id, cgroup }: GroupOfJob, now: Before, before: Before, seconds: number): JobFigures {
-    const cpuSeconds = now.jobCpuSeconds.get(id) ?? 0
-    const cpusUsed = Math.max(0, cpuSeconds - (before.jobCpuSeconds.get(id) ?? cpuSeconds)) / seconds
+  #figuresOf(id: string): JobFigures {
+    const { runnable, cpusUsed } = this.#jobs.get(id) ?? { runnable: 0, cpusUsed: 0 }
+    return { runnable, cpusUsed, rssKiB: this.#rssKiB.get(id) ?? 0 }
+  }
+
+  /** All jobs that are new, and of the others as many as there is time for. */
+  #lookAtJobs(jobs: readonly GroupOfJob[], nowMs: number): void {
+    const groups = new Map(jobs.map(({ id, cgroup }) => [id, cgroup]))
+    for (const gone of this.#jobs.keys()) if (!groups.has(gone)) this.#jobs.delete(gone)
+    const known = [...this.#jobs.keys()]
+    const beforeMs = this.#usedMs()
+    for (const id of groups.keys()) if (!this.#jobs.has(id)) this.#lookAtJob(id, groups.get(id) as string, nowMs)
+    for (const [number, id] of known.entries()) {
+      if (number >= JOBS_AT_LEAST && this.#usedMs() - beforeMs >= LOOK_CPU_MS) break
+      this.#lookAtJob(id, groups.get(id) as string, nowMs)
+    }
+  }
+
+  #lookAtJob(id: string, cgroup: string, nowMs: number): void {
+    const before = this.#jobs.get(id)
+    const cpuSeconds = parseGroupCpuSeconds(this.#files.text(`${cgroup}/cpu.stat`))
+    const seconds = Math.max(0.001, (nowMs - (before?.atMs ?? nowMs)) / 1_000)
+    const cpusUsed = Math.max(0, cpuSeconds - (before?.cpuSeconds ?? cpuSeconds)) / seconds
+    this.#jobs.delete(id)
     // Waiting processes count as well as running ones; one that used its CPU and slept at the moment of looking is seen by its use.
-    return { runnable: Math.max(this.#runnableIn(cgroup), cpusUsed), cpusUsed, rssKiB: this.#rssKiB.get(id) ?? 0 }
+    this.#jobs.set(id, { atMs: nowMs, cpuSeconds, runnable: Math.max(this.#runnableIn(cgroup), cpusUsed), cpusUsed })
   }
 
   /** All jobs that are new, and of the others those that were looked at longest ago. */

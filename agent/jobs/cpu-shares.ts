@@ -1,6 +1,5 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
-import { jobIdSchema } from '../../schema/job.ts'
 import { namesIn } from '../os/files.ts'
 import type { MovingJobs } from './moving-jobs.ts'
 
@@ -69,7 +68,8 @@ export class CpuShares {
   apply(): void {
     const { standing } = this.#moving
     const kinds = KINDS.map((kind) => `${this.#root}/${kind}`)
-    const jobs = kinds.flatMap((kind) => namesIn(kind).filter((name) => jobIdSchema.safeParse(name).success).map((name) => `${kind}/${name}`))
+    // The files of a control group have a dot in their names, a job's id has none.
+    const jobs = kinds.flatMap((kind) => namesIn(kind).filter((name) => !name.includes('.')).map((name) => `${kind}/${name}`))
     const groups = new Set([this.#root, ...kinds, ...jobs])
     // One of the same name may come, which has what the kernel gives it.
     for (const gone of this.#given.keys()) if (!groups.has(gone)) this.#given.delete(gone)

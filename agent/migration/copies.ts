@@ -21,10 +21,9 @@ export class Copies {
 
   /** Every part that is written down. */
   all(): { id: JobId; copy: Copy }[] {
-    return namesIn(JOBS_FOLDER).flatMap((name) => {
-      const id = jobIdSchema.safeParse(name).data
-      const copy = id === undefined ? undefined : this.get(id)
-      return id === undefined || copy === undefined ? [] : [{ id, copy }]
+    return jobsWrittenDown().flatMap((id) => {
+      const copy = this.get(id)
+      return copy === undefined ? [] : [{ id, copy }]
     })
   }
 
@@ -35,8 +34,9 @@ export class Copies {
 
   /** Drops what is written down of jobs that are not here any more and have nothing to settle. */
   tidy(isHere: (id: JobId) => boolean): void {
-    for (const { id, copy } of this.all()) {
-      if (isHere(id) || (copy.at !== 'none' && copy.at !== 'running')) continue
+    for (const id of jobsWrittenDown()) {
+      const copy = isHere(id) ? undefined : this.get(id)
+      if (copy?.at !== 'none' && copy?.at !== 'running') continue
       this.forget(id)
       removeIfEmpty(jobFolder(id))
     }
@@ -45,4 +45,8 @@ export class Copies {
   #set(id: JobId, copy: Copy): void {
     writeAtomically(`${jobFolder(id)}/copy.json`, JSON.stringify(copy), 0o600)
   }
+}
+
+function jobsWrittenDown(): JobId[] {
+  return namesIn(JOBS_FOLDER).flatMap((name) => jobIdSchema.safeParse(name).data ?? [])
 }

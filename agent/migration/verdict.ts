@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
-import { closeSync, constants, existsSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, constants, existsSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { setPriority } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
-import { run } from '../os/run.ts'
+import { makeNamedPipes } from '../os/named-pipes.ts'
 
 export const CRIU = '/usr/sbin/criu'
 /** The hook reads its verdict within this time. */
@@ -23,8 +23,7 @@ export async function openVerdict(folder: string, others: readonly string[] = []
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const [reachedPath, verdictPath] = [`${folder}/reached`, `${folder}/verdict`]
   const paths = [reachedPath, verdictPath, ...others.map((name) => `${folder}/${name}`)]
-  for (const path of paths) rmSync(path, { force: true })
-  await run('mkfifo', ['-m', '600', ...paths])
+  await makeNamedPipes(paths)
   const socket = new Socket({ fd: openSync(reachedPath, constants.O_RDWR | constants.O_NONBLOCK), readable: true, writable: false })
   const verdictPipe = openSync(verdictPath, constants.O_RDWR | constants.O_NONBLOCK)
   let open = true

@@ -2,6 +2,8 @@ import { closeSync, openSync, readSync } from 'node:fs'
 
 /** Longer ones, which files of single processes and control groups are not, are cut off. */
 const READ_BYTES = 64 * 1024
+/** The kernel fills a page with as many lines as fit: behind a piece of less than half of one there is nothing, and no need to ask. */
+const LAST_PIECE_BYTES = 2_048
 /** More are opened for each reading, as any file. */
 const KEPT_LIMIT = 512
 
@@ -56,7 +58,7 @@ export class KeptFiles {
     let bytes = 0
     try {
       // The kernel may hand over a file of many lines in pieces.
-      for (let more = -1; more !== 0 && bytes < READ_BYTES; bytes += more) more = readSync(file, this.#buffer, bytes, READ_BYTES - bytes, bytes)
+      for (let more = READ_BYTES; more >= LAST_PIECE_BYTES && bytes < READ_BYTES; bytes += more) more = readSync(file, this.#buffer, bytes, READ_BYTES - bytes, bytes)
     } catch {
       return undefined
     }

@@ -1,5 +1,5 @@
 /** CPU milliseconds of this process so far. */
-function cpuMs(): number {
+export function cpuMs(): number {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1_000
 }

@@ -69,6 +69,26 @@ describe('the kernel\'s figures', () => {
     expect(figures.runnable).toBeCloseTo(1 + 0.5 * figures.cpus - 0.2)
   })
 
+  test('of many jobs on a slow computer, those come first that were looked at longest ago', () => {
+    const folder = scratchFolder()
+    const jobs = Array.from({ length: 20 }, (_, number) => ({ id: `job-${number}`, cgroup: join(folder, `${number}`) }))
+    const haveUsed = (us: number): void => {
+      for (const { cgroup } of jobs) {
+        mkdirSync(cgroup, { recursive: true })
+        writeFileSync(join(cgroup, 'cpu.stat'), `usage_usec ${us}\n`)
+      }
+    }
+    haveUsed(0)
+    let usedMs = 0
+    const sampler = new Sampler(folder, () => usedMs += 10)
+    sampler.look(jobs, 0)
+    haveUsed(500_000)
+    const whose = (nowMs: number): string[] => [...sampler.look(jobs, nowMs).jobs].flatMap(([id, { cpusUsed }]) => (cpusUsed > 0 ? [id] : []))
+    expect(whose(1_000)).toEqual(jobs.slice(0, 9).map(({ id }) => id))
+    expect(whose(2_000)).toEqual(jobs.slice(0, 18).map(({ id }) => id))
+    expect(sampler.look(jobs, 3_000).jobs.get('job-19')?.cpusUsed).toBeCloseTo(0.5 / 3)
+  })
+
   test('CPUs with the same flags are of one class, in whatever order they stand', () => {
     expect(cpuClassOf('flags\t\t: fpu sse avx\n')).toBe(cpuClassOf('flags : avx fpu sse\nflags : x\n'))
     expect(cpuClassOf('flags : avx fpu\n')).not.toBe(cpuClassOf('flags : fpu\n'))
