@@ -21,9 +21,9 @@ export function handedOver(job: HeldJob): HandedOver[] {
   return [{ descriptor: 0, key: terminalKey(terminal) }, { descriptor: 1, key: terminalKey('/dev/tty') }, ...streams]
 }
 
-/** Terminals of a job that belong to the node. */
-export function terminalsOf(job: HeldJob): string[] {
-  return [...new Set(handedOver(job).flatMap(({ key }) => (key.startsWith('tty') ? [key] : [])))]
+/** Terminals of a job that belong to the node, by what is handed over to it. */
+export function terminalsAmong(handed: readonly HandedOver[]): string[] {
+  return [...new Set(handed.flatMap(({ key }) => (key.startsWith('tty') ? [key] : [])))]
 }
 
 /** As criu names a terminal. */

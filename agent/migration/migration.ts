@@ -16,6 +16,7 @@ import type { Peers } from '../peers/peers.ts'
 import { Arrivals, type Arrived } from './arrivals.ts'
 import { CantMoveWatch } from './cantmove-watch.ts'
 import { Copies } from './copies.ts'
+import { ownCpu } from './cpu.ts'
 import { asNodeError, Departure } from './departure.ts'
 import { HomeLine } from './home-line.ts'
 import { HomeLogs } from './home-logs.ts'
@@ -111,6 +112,12 @@ class Mover {
     const unwatch = this.#context.state.watch('identity', () => {
       unwatch()
       void recoverMoves(this.#context, this.#parts()).then(() => this.#beginUpkeep())
+    })
+    const unwatchStage = this.#context.state.watch('stage', (stage) => {
+      if (stage !== 'joined') return
+      unwatchStage()
+      // The first criu of a boot looks at the whole kernel, and has to be loaded: the first move need not wait for that.
+      ownCpu().catch((error: unknown) => this.#context.log.named('migration').warn(`criu does not tell what the processor has: ${String(error)}`))
     })
   }
 

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs'
 import { freemem } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { LastRound, SourceOrder } from '../../schema/migration.ts'
@@ -8,6 +8,7 @@ import { processesIn } from '../jobs/cgroups.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import type { BoundMount } from '../jobs/mounts.ts'
 import { readTextIfThere } from '../os/files.ts'
+import { openForReader } from '../os/named-pipes.ts'
 import { restoreArguments } from './criu-arguments.ts'
 import { hasLocks, setLocksAside } from './file-locks.ts'
 import { addMounts, mountsHere } from './mounts-here.ts'
@@ -16,6 +17,7 @@ import type { Verdict } from './verdict.ts'
 
 /** Each look costs a job that stands still. */
 const RESTORE_POLL_MS = 100
+/** criu is nearly always there before the images are. */
 const HELD_POLL_MS = 10
 /** With less than this much of its memory free when nearly all its pages are here, each is dropped from the images once the job has it, which takes time. */
 const PLENTY_FACTOR = 1.5
@@ -93,16 +95,6 @@ async function giveFirstImage(images: string, over: AbortSignal): Promise<void> 
       return renameSync(comes, path)
     }
     await pause(HELD_POLL_MS)
-  }
-}
-
-/** The writing end of a named pipe; undefined while nobody has opened it for reading (fifo(7)). */
-function openForReader(path: string): number | undefined {
-  try {
-    return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENXIO') return undefined
-    throw error
   }
 }
 

@@ -10,10 +10,10 @@ import { nowMs } from '../os/clock.ts'
 import { readTextIfThere } from '../os/files.ts'
 import { run } from '../os/run.ts'
 import { carriers } from './carriers.ts'
-import { finalDumpArguments, preDumpArguments, type DumpOptions } from './criu-arguments.ts'
+import { finalDumpArguments, preDumpArguments, type DumpOptions, type HandedOver } from './criu-arguments.ts'
 import { parseDumpStats } from './criu-images.ts'
 import { countDirtyPages } from './dirty-pages.ts'
-import { handedOver, mountsOf, terminalsOf } from './handed-over.ts'
+import { handedOver, mountsOf, terminalsAmong } from './handed-over.ts'
 import { standStillAt } from './hold.ts'
 import { keepPushing, PageConnections } from './pages-connection.ts'
 import { decidePreCopy, needsPreCopy, type Round } from './precopy.ts'
@@ -95,7 +95,7 @@ interface Dump {
 
 async function preCopyRound(move: SourceMove, dump: Dump, pages: Socket): Promise<Round> {
   const startMs = nowMs()
-  const { folder, ...options } = dumpOptions(move, dump)
+  const { folder, ...options } = dumpOptions(move, dump, handedOver(move.job))
   keepPushing(pages)
   const criu = startCriu(preDumpArguments({ ...options, folder, sendsPages: true }), { move: move.folder, stdin: pages })
   void dump.throttle.stepAsideFor(criu.ended, 'it-goes-on').then(() => carriers.add(criu, { cgroup: move.job.cgroup, folder: move.folder }))
@@ -106,17 +106,18 @@ async function preCopyRound(move: SourceMove, dump: Dump, pages: Socket): Promis
 }
 
 /** Makes the folder of the round, too. */
-function dumpOptions({ folder, job }: SourceMove, { pid, round }: Dump): DumpOptions {
+function dumpOptions({ folder, job }: SourceMove, { pid, round }: Dump, handed: readonly HandedOver[]): DumpOptions {
   const into = `${folder}/${round}`
   mkdirSync(into, { recursive: true, mode: 0o700 })
-  return { pid, folder: into, ...(round === 1 ? {} : { parent: `../${round - 1}` }), terminals: terminalsOf(job), mounts: mountsOf(job, pid) }
+  return { pid, folder: into, ...(round === 1 ? {} : { parent: `../${round - 1}` }), terminals: terminalsAmong(handed), mounts: mountsOf(job, pid) }
 }
 
 /** Without a connection for them, all pages go with the other images. */
 async function finalDump(move: SourceMove, dump: Dump, { pages, verdict }: { pages: Socket | undefined; verdict: Verdict }): Promise<{ bytes: number; freezeMs: number }> {
   const { job, stream } = move
-  const options = { ...dumpOptions(move, dump), sendsPages: pages !== undefined }
-  stream.order({ do: pages ? 'stand-still' : 'receive-whole', mounts: [...options.mounts], handedOver: handedOver(job) })
+  const handed = handedOver(job)
+  const options = { ...dumpOptions(move, dump, handed), sendsPages: pages !== undefined }
+  stream.order({ do: pages ? 'stand-still' : 'receive-whole', mounts: [...options.mounts], handedOver: handed })
   job.setLeaving(true)
   movingJobs.set(job.cgroup, 'standing')
   if (pages) keepPushing(pages)

@@ -8,7 +8,7 @@ import { NodeError } from '../api/node-error.ts'
 import { nowMs } from '../os/clock.ts'
 import { namesIn, readTextIfThere } from '../os/files.ts'
 import { finalDumpArguments } from './criu-arguments.ts'
-import { mountsOf, terminalsOf } from './handed-over.ts'
+import { handedOver, mountsOf, terminalsAmong } from './handed-over.ts'
 import { MOVES_FOLDER } from './images.ts'
 import { reasonInLog, refusal } from './refusal.ts'
 import { openVerdict, startCriu } from './verdict.ts'
@@ -30,7 +30,7 @@ export async function testMove(job: HeldJob, self: NodeId): Promise<TestMoveRepo
   job.setLeaving(true)
   movingJobs.set(job.cgroup, 'standing')
   try {
-    const criu = startCriu(finalDumpArguments({ pid, folder: `${folder}/1`, terminals: terminalsOf(job), mounts: mountsOf(job, pid) }), { move: folder })
+    const criu = startCriu(finalDumpArguments({ pid, folder: `${folder}/1`, terminals: terminalsAmong(handedOver(job)), mounts: mountsOf(job, pid) }), { move: folder })
     const dumped = await Promise.race([verdict.reached.then(() => true), criu.ended.then(() => false)])
     const saidMs = nowMs()
     verdict.say('no')

@@ -3,11 +3,13 @@ import { closeSync, constants, existsSync, mkdirSync, openSync, writeSync } from
 import { Socket } from 'node:net'
 import { setPriority } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
-import { makeNamedPipes } from '../os/named-pipes.ts'
+import { NamedPipes } from '../os/named-pipes.ts'
 
 export const CRIU = '/usr/sbin/criu'
 /** The hook reads its verdict within this time. */
 const RELEASE_MS = 2_000
+
+const namedPipes = new NamedPipes('/run/plump/pipes')
 
 /** The agent's end of rootfs-overlay/usr/lib/plump/criu-hook. */
 export interface Verdict {
@@ -23,7 +25,7 @@ export async function openVerdict(folder: string, others: readonly string[] = []
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const [reachedPath, verdictPath] = [`${folder}/reached`, `${folder}/verdict`]
   const paths = [reachedPath, verdictPath, ...others.map((name) => `${folder}/${name}`)]
-  await makeNamedPipes(paths)
+  await namedPipes.make(paths)
   const socket = new Socket({ fd: openSync(reachedPath, constants.O_RDWR | constants.O_NONBLOCK), readable: true, writable: false })
   const verdictPipe = openSync(verdictPath, constants.O_RDWR | constants.O_NONBLOCK)
   let open = true

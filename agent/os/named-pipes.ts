@@ -1,27 +1,44 @@
-import { mkdirSync, renameSync, rmSync } from 'node:fs'
+import { constants, mkdirSync, openSync, renameSync, rmSync } from 'node:fs'
 import { run } from './run.ts'
 
-/** Spare pipes wait here; whatever an agent before this one left is dropped. */
-const SPARE_FOLDER = '/run/plump/pipes'
-/** For about ten moves. */
+/** Made in advance at each go. */
 const SPARE_PIPES = 40
 
-const spare: string[] = []
-let made = 0
-
 /**
- * Makes named pipes for root alone, in the place of whatever is there. Node has no call for it, and to start `mkfifo` costs the agent more than making many: so most of
- * them are made in advance, and renamed. All paths are in /run.
+ * Makes named pipes. Node has no call for it, and starting `mkfifo` costs the agent more than making many of them does: so most are made in advance, in a folder of
+ * their own, and renamed.
  */
-export async function makeNamedPipes(paths: readonly string[]): Promise<void> {
-  if (spare.length < paths.length) spare.push(...await makeSpare(paths.length))
-  for (const path of paths) renameSync(spare.pop() as string, path)
+export class NamedPipes {
+  readonly #folder: string
+  readonly #spare: string[] = []
+  #made = 0
+
+  /** @param folder for spare pipes: whatever is in it is dropped. */
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  /** Makes one at each of the paths, for its owner alone, in the place of whatever is there. The paths are in the file system of the folder. */
+  async make(paths: readonly string[]): Promise<void> {
+    if (this.#spare.length < paths.length) this.#spare.push(...await this.#makeSpare(paths.length))
+    for (const path of paths) renameSync(this.#spare.pop() as string, path)
+  }
+
+  async #makeSpare(atLeast: number): Promise<string[]> {
+    if (this.#made === 0) rmSync(this.#folder, { recursive: true, force: true })
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
+    const paths = Array.from({ length: atLeast + SPARE_PIPES }, () => `${this.#folder}/${this.#made++}`)
+    await run('mkfifo', ['-m', '600', ...paths])
+    return paths
+  }
 }
 
-async function makeSpare(atLeast: number): Promise<string[]> {
-  if (made === 0) rmSync(SPARE_FOLDER, { recursive: true, force: true })
-  mkdirSync(SPARE_FOLDER, { recursive: true, mode: 0o700 })
-  const names = Array.from({ length: atLeast + SPARE_PIPES }, () => `${SPARE_FOLDER}/${made++}`)
-  await run('mkfifo', ['-m', '600', ...names])
-  return names
+/** The writing end of a named pipe; undefined while nobody has opened it for reading (fifo(7)). */
+export function openForReader(path: string): number | undefined {
+  try {
+    return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENXIO') return undefined
+    throw error
+  }
 }

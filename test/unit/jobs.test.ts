@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { SEED_NAMES } from '../../agent/cli/seed-names.ts'
@@ -15,8 +16,10 @@ import { quoteForShell, startCommand } from '../../agent/jobs/start-command.ts'
 import { StreamReceiver, StreamSender, UNKNOWN_OFFSET, type Chunk } from '../../agent/jobs/streams.ts'
 import { parseMountInfo } from '../../agent/mfs/mounts.ts'
 import { mountsOfImage, withMounts } from '../../agent/migration/mount-image.ts'
+import { addMounts } from '../../agent/migration/mounts-here.ts'
 import { field } from '../../agent/migration/protobuf.ts'
 import type { JobSpec } from '../../schema/job.ts'
+import { scratchFolder } from './api-helpers.ts'
 
 describe('a stream by offsets', () => {
   /** What may happen to a stream between a job and its user. */
@@ -288,6 +291,18 @@ describe('the mounts in an image', () => {
     expect(after.subarray(0, before.length)).toEqual(before)
     expect(mountsOfImage(after).slice(3)).toEqual([{ id: 701, path: '/mfs/2780', key: 'mfs/2780' }, { id: 702, path: '/mfs/2780/home', key: 'mfs/2780/home' }])
     expect(withMounts(after, ['/mfs/2780'])).toEqual(after)
+  })
+
+  test('images get what the target has besides, and may name nothing that the target was not told of', () => {
+    const folder = scratchFolder()
+    const file = join(folder, 'mountpoints-13.img')
+    writeFileSync(file, image([entry(10, 1, '/'), Buffer.concat([entry(11, 10, '/mfs/2780'), field(18, 'mfs/2780')])]))
+    const dev = { path: '/dev', from: '/dev' }
+    expect(() => addMounts(folder, [dev])).toThrow(expect.objectContaining({ code: 'MOUNTS_CHANGED' }))
+    addMounts(folder, [dev, { path: '/mfs/2780', from: '/mfs/2780' }])
+    expect(mountsOfImage(readFileSync(file)).map(({ path }) => path)).toEqual(['/', '/mfs/2780', '/dev'])
+    // One mount namespace for all: there is no such image.
+    addMounts(scratchFolder(), [dev])
   })
 
   test('what is cut off is refused', () => {
