@@ -88,7 +88,8 @@ export function beginRestore(place: RestorePlace, { mounts, handedOver }: LastRo
 async function giveFirstImage(images: string, over: AbortSignal): Promise<void> {
   const path = `${images}/${FIRST_IMAGE}`
   const comes = `${images}/${FIRST_IMAGE_COMES_AS}`
-  for (let pipe = openForReader(path); !over.aborted; pipe = openForReader(path)) {
+  while (!over.aborted) {
+    const pipe = openForReader(path)
     if (pipe !== undefined) {
       writeSync(pipe, readFileSync(comes))
       closeSync(pipe)
