@@ -57,7 +57,7 @@ export const streamsSchema = z.strictObject({
   stderr: outputSchema,
 })
 
-/** Most images of a job are files of some hundred bytes, and the job stands still while they travel: those up to this size go together, as do the pages of most jobs that go at once. */
+/** Most images of a job are files of some hundred bytes, and the job stands still while they travel: those up to this size go together, pages of jobs that go at once among them. */
 export const SMALL_FILE_BYTES = 512 * 1024
 export const SMALL_FILES_TOGETHER = 1_000
 
