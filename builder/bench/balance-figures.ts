@@ -1,8 +1,9 @@
 import * as z from 'zod'
 import { jobSchema, type Job } from '../../schema/job.ts'
 import { memberSchema } from '../../schema/node-state.ts'
-import { startLab, type Lab } from '../lab/lab.ts'
+import type { Lab } from '../lab/lab.ts'
 import type { LabNode } from '../lab/lab-node.ts'
+import { withLab } from '../lab/with-lab.ts'
 import { cpuUse, type CpuUse } from './cpu-use.ts'
 import { said, timed } from './node-shell.ts'
 
@@ -69,17 +70,14 @@ export interface BalanceBenchOptions {
 export async function measureBalance(iso: string, options: BalanceBenchOptions): Promise<BalanceFigures> {
   const { report, signal } = options
   report('three nodes boot')
-  const lab = await startLab({ name: 'bench-balance', nodes: NODES, medium: 'kernel', memoryMiB: MEMORY_MIB, iso, signal })
-  try {
+  return withLab({ name: 'bench-balance', nodes: NODES, medium: 'kernel', memoryMiB: MEMORY_MIB, iso, signal }, async (lab) => {
     await openCluster(lab, signal)
     report(`${LOOPS} loops spread over ${NODES} nodes`)
     const spread = await measureSpread(lab)
     const jobs: JobsFigures[] = []
     for (const seconds of PERFECT_SECONDS) jobs.push(await measureJobs(lab, seconds, options))
     return { ...spread, jobs }
-  } finally {
-    await lab.down()
-  }
+  })
 }
 
 /** All nodes know each other and count as equally fast, which they are. */

@@ -4,8 +4,10 @@ import { meshAddress } from '../../schema/mesh-address.ts'
 import { migrationReportSchema, type MigrationReport } from '../../schema/migration.ts'
 import { memberSchema } from '../../schema/node-state.ts'
 import { PlumpError } from '../errors.ts'
-import { startLab, type Lab } from '../lab/lab.ts'
+import { keepLogs } from '../lab/keep-logs.ts'
+import type { Lab } from '../lab/lab.ts'
 import type { LabNode } from '../lab/lab-node.ts'
+import { withLab } from '../lab/with-lab.ts'
 import { COPY_PORT, measureBareCriu, receive, type BareCriuFigures } from './bare-criu.ts'
 import { loadProgram, type Load } from './load-program.ts'
 import { said, timed } from './node-shell.ts'
@@ -30,7 +32,9 @@ const TESTMOVE_LIMIT_SECONDS = 120
 /** Of `plump testmove --json`, what is shown here. */
 const testMoveSchema = z.object({ resumeMs: z.int() })
 
-const LOADS: readonly Load[] = [8, 64, 256].flatMap((mib) => [0, 20_000_000].map((dirtyBytesPerSecond) => ({ bytes: mib * MIB, dirtyBytesPerSecond })))
+/** Sizes of the jobs, in MiB. */
+export const LOAD_SIZES = [8, 64, 256] as const
+const LOADS: readonly Load[] = LOAD_SIZES.flatMap((mib) => [0, 20_000_000].map((dirtyBytesPerSecond) => ({ bytes: mib * MIB, dirtyBytesPerSecond })))
 
 /** What could not be measured, and why; the others stand. */
 export interface FailedLoad {
@@ -61,6 +65,8 @@ export interface MigrationFigures {
 }
 
 export interface MigrationBenchOptions {
+  /** Only jobs of this size; all of {@link LOAD_SIZES} without it. */
+  loadMiB?: number
   signal: AbortSignal
   report: (text: string) => void
 }
@@ -68,8 +74,8 @@ export interface MigrationBenchOptions {
 /** Boots two nodes from the ISO and moves jobs between them. Throws PlumpError. */
 export async function measureMigration(iso: string, options: MigrationBenchOptions): Promise<MigrationFigures> {
   options.report('two nodes boot')
-  const lab = await startLab({ name: 'bench-migration', nodes: 2, medium: 'kernel', memoryMiB: MEMORY_MIB, preallocated: true, iso, signal: options.signal })
-  try {
+  const machines = { name: 'bench-migration', nodes: 2, medium: 'kernel', memoryMiB: MEMORY_MIB, preallocated: true, iso } as const
+  return withLab({ ...machines, signal: options.signal }, async (lab) => {
     const pair = await openPair(lab, options.signal)
     options.report('wire, stdio and the start of programs')
     const transfers = await measureTransfers(pair)
@@ -78,19 +84,18 @@ export async function measureMigration(iso: string, options: MigrationBenchOptio
     options.report('a first move each way')
     await withProgram(pair, FIRST_LOAD, (program) => withLoad(pair.home, program, FIRST_LOAD, (job) => measureMoves(pair, FIRST_LOAD, job)))
     const loads: MigrationFigures['loads'] = []
-    for (const load of LOADS) {
+    for (const load of LOADS.filter(({ bytes }) => options.loadMiB === undefined || bytes === options.loadMiB * MIB)) {
       options.report(`a job of ${load.bytes / MIB} MiB${load.dirtyBytesPerSecond > 0 ? ` that writes ${load.dirtyBytesPerSecond / 1e6} MB/s` : ''}`)
-      const figures = await measureLoad(pair, load).catch((error: unknown): FailedLoad => {
+      const figures = await measureLoad(pair, load).catch(async (error: unknown): Promise<FailedLoad> => {
         if (!(error instanceof PlumpError) || options.signal.aborted) throw error
+        options.report(`  the logs are in ${await keepLogs(lab, lab.name)}`)
         return { load, failed: error.message }
       })
       options.report(`  ${'failed' in figures ? `not measured: ${figures.failed}` : inShort(figures)}`)
       loads.push(figures)
     }
     return { loads, ...transfers, ...starts }
-  } finally {
-    await lab.down()
-  }
+  })
 }
 
 /** Told at once: whoever ends the bench early has seen something. */

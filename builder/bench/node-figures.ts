@@ -1,5 +1,6 @@
-import { startLab, type Lab } from '../lab/lab.ts'
+import type { Lab } from '../lab/lab.ts'
 import type { LabNode } from '../lab/lab-node.ts'
+import { withLab } from '../lab/with-lab.ts'
 import { STAGES } from '../../schema/stage-line.ts'
 
 const BOOT_LIMIT_SECONDS = 180
@@ -20,8 +21,7 @@ export interface NodeFigures {
 
 /** Boots two nodes from the ISO, one after the other, and reads their stage lines. */
 export async function measureNode(iso: string, options: { signal: AbortSignal; report: (text: string) => void }): Promise<NodeFigures> {
-  const lab = await startLab({ name: 'bench', nodes: 1, medium: 'kernel', memoryMiB: MEMORY_MIB, iso, signal: options.signal })
-  try {
+  return withLab({ name: 'bench', nodes: 1, medium: 'kernel', memoryMiB: MEMORY_MIB, iso, signal: options.signal }, async (lab) => {
     options.report('first node boots')
     const first = lab.node(1)
     const ready = await first.waitForStage('ready', { limitSeconds: BOOT_LIMIT_SECONDS, signal: options.signal })
@@ -42,9 +42,7 @@ export async function measureNode(iso: string, options: { signal: AbortSignal; r
       joinSeconds: round(joined.seconds - address.seconds),
       netbootReadySeconds,
     }
-  } finally {
-    await lab.down()
-  }
+  })
 }
 
 async function measureNetboot(lab: Lab, iso: string, signal: AbortSignal): Promise<number> {

@@ -1,13 +1,14 @@
-import { Argument, type Command } from 'commander'
+import { Argument, Option, type Command } from 'commander'
 import { measureBalance } from '../bench/balance-figures.ts'
 import { balanceRows, balanceTable } from '../bench/balance-report.ts'
 import { withBuildFigures } from '../bench/build-figures.ts'
-import { measureMigration } from '../bench/migration-figures.ts'
+import { LOAD_SIZES, measureMigration } from '../bench/migration-figures.ts'
 import { migrationRows, migrationTable } from '../bench/migration-report.ts'
 import { measureNode } from '../bench/node-figures.ts'
 import { newestIso } from '../config/newest-iso.ts'
 import { benchTable, type BenchFigures } from '../bench/report.ts'
 import { ensureTools } from '../doctor/ensure-tools.ts'
+import { EXIT, PlumpError } from '../errors.ts'
 import { interruption } from '../os/interruption.ts'
 import { PROJECT_FOLDER } from '../version.ts'
 
@@ -32,11 +33,16 @@ export function registerBench(program: Command): void {
     .description('Measure ISO size, build times and boot times in one run on this machine, beside what Plump means to reach. Takes about 5 minutes.')
     .addArgument(new Argument('[what]', WHAT_HELP).choices(['balance', 'migration']))
     .option('--iso <file>', 'the ISO of the nodes for balance and migration (default: the newest in final/)')
+    .addOption(new Option('--mib <size>', 'for migration: only jobs of this size').choices(LOAD_SIZES.map(String)))
     .option('--json', 'print the figures as JSON')
-    .action((what: keyof typeof CLUSTER_BENCHES | undefined, options: BenchCliOptions) => (what === undefined ? bench(options) : benchCluster(what, options)))
+    .action((what: keyof typeof CLUSTER_BENCHES | undefined, options: BenchCliOptions) => {
+      if (options.mib !== undefined && what !== 'migration') throw new PlumpError('USAGE', '--mib is for migration', { fix: `./plump bench migration --mib ${options.mib}`, exitCode: EXIT.usage })
+      return what === undefined ? bench(options) : benchCluster(what, options)
+    })
 }
 
 interface ClusterBenchOptions {
+  loadMiB?: number
   signal: AbortSignal
   report: (text: string) => void
 }
@@ -47,12 +53,13 @@ function report(text: string): void {
 
 interface BenchCliOptions {
   iso?: string
+  mib?: string
   json?: boolean
 }
 
-async function benchCluster(what: keyof typeof CLUSTER_BENCHES, { iso, json }: BenchCliOptions): Promise<void> {
+async function benchCluster(what: keyof typeof CLUSTER_BENCHES, { iso, mib, json }: BenchCliOptions): Promise<void> {
   await ensureTools('lab')
-  const { figures, rows, table } = await CLUSTER_BENCHES[what](await newestIso(iso), { signal: interruption(), report })
+  const { figures, rows, table } = await CLUSTER_BENCHES[what](await newestIso(iso), { signal: interruption(), report, ...(mib === undefined ? {} : { loadMiB: Number(mib) }) })
   process.stdout.write(json ? `${JSON.stringify({ ...figures, goals: rows.filter(({ goal }) => goal !== '') }, undefined, 2)}\n` : `${table}\n`)
 }
 
