@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { judgementSchema } from './decision.ts'
+import { jobNameSchema } from './job.ts'
 import { loadEntrySchema, seenLoadSchema, SPEED_LIMIT } from './load.ts'
 import { memberSchema, nodeIdSchema } from './node-state.ts'
 
@@ -10,7 +11,7 @@ export const setSpeedSchema = z.int().min(1).max(SPEED_LIMIT)
 
 export const balanceRequests = [
   z.strictObject({ request: z.literal('loads') }),
-  z.strictObject({ request: z.literal('why'), job: z.string().max(64) }),
+  z.strictObject({ request: z.literal('why'), job: jobNameSchema }),
   /** The last decisions. */
   z.strictObject({ request: z.literal('decisions') }),
   z.strictObject({ request: z.literal('replay-decisions'), file: z.string().startsWith('/').max(4_096) }),

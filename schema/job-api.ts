@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { hintsSchema, jobIdSchema, jobSchema, jobSpecSchema, maskSchema, outcomeSchema, signalSchema } from './job.ts'
+import { hintsSchema, jobNameSchema, jobSchema, jobSpecSchema, maskSchema, outcomeSchema, signalSchema } from './job.ts'
 import { nodeIdSchema } from './node-state.ts'
 
 /**
@@ -23,7 +23,7 @@ export const jobOptionsSchema = z.strictObject({
 })
 export type JobOptions = z.output<typeof jobOptionsSchema>
 
-const jobField = { job: z.union([jobIdSchema, z.string().regex(/^[1-9][0-9]{0,8}$/)]) }
+const jobField = { job: jobNameSchema }
 
 export const jobRequestSchema = z.discriminatedUnion('request', [
   z.strictObject({

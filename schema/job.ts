@@ -1,12 +1,25 @@
 import * as z from 'zod'
 import { SIGNALS } from './job-signals.ts'
-import { nodeIdSchema } from './node-state.ts'
+import { nodeIdSchema, type NodeId } from './node-state.ts'
 
 /** Jobs: processes started with mosrun, wherever they run. */
 
 /** Home node's id in hexadecimal and a number that the home counts up: `0adc-17`. */
 export const jobIdSchema = z.string().regex(/^[0-9a-f]{4}-[1-9][0-9]{0,8}$/)
 export type JobId = z.output<typeof jobIdSchema>
+
+/** What people call a job: by its id, or on its home by its number alone. */
+export const jobNameSchema = z.union([jobIdSchema, z.string().regex(/^[1-9][0-9]{0,8}$/)])
+export type JobName = z.output<typeof jobNameSchema>
+
+export function jobIdOf(home: NodeId, number: number): JobId {
+  return `${home.toString(16).padStart(4, '0')}-${number}`
+}
+
+/** The job that is called so on a node. */
+export function jobIdNamed(name: JobName, self: NodeId): JobId {
+  return name.includes('-') ? name : jobIdOf(self, Number(name))
+}
 
 export const signalSchema = z.enum(SIGNALS)
 

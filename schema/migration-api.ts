@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { jobIdSchema } from './job.ts'
+import { jobNameSchema } from './job.ts'
 import { migrationReportSchema, testMoveReportSchema } from './migration.ts'
 import { nodeIdSchema } from './node-state.ts'
 
@@ -7,11 +7,11 @@ import { nodeIdSchema } from './node-state.ts'
 export const migrationRequestSchemas = [
   z.strictObject({
     request: z.literal('migrate'),
-    job: jobIdSchema,
+    job: jobNameSchema,
     /** A node, the job's home, or another node. */
     to: z.union([nodeIdSchema, z.enum(['home', 'best'])]),
   }),
-  z.strictObject({ request: z.literal('testmove'), job: jobIdSchema }),
+  z.strictObject({ request: z.literal('testmove'), job: jobNameSchema }),
 ] as const
 
 export const migrationResultSchemas = {

@@ -1,3 +1,4 @@
+import { jobIdNamed } from '../../schema/job.ts'
 import type { NodeId } from '../../schema/node-state.ts'
 import type { ApiAnswers } from '../api/answers.ts'
 import { NodeError } from '../api/node-error.ts'
@@ -50,9 +51,10 @@ export function startBalance(context: AgentContext, peers: Peers, edges: Balance
 function answersOf(driver: Driver): Partial<ApiAnswers> {
   return {
     why: ({ job }, send) => {
-      const about = driver.log.about(job)
+      const id = jobIdNamed(job, driver.node ?? 0)
+      const about = driver.log.about(id)
       if (about === undefined || driver.node === undefined) {
-        throw new NodeError('NOT_DECIDED', `nothing was decided about job ${job} on this node`, 'ask on the node where it runs, see: plump job ls')
+        throw new NodeError('NOT_DECIDED', `nothing was decided about job ${id} on this node`, 'ask on the node where it runs, see: plump job ls')
       }
       send({ node: driver.node, ...about, text: explain(about.judgement, driver.node) })
     },

@@ -4,6 +4,7 @@ import { formatNodeId } from '../api/describe.ts'
 import { openLink } from '../jobs/link.ts'
 import { describeOutcome, exitCodeOf } from '../jobs/outcome.ts'
 import { askJobs, openJobs } from './job-client.ts'
+import { parseJob } from './job-name.ts'
 import { JobOutput } from './job-output.ts'
 import { parseNode } from './run.ts'
 import { formatTable } from './table.ts'
@@ -19,7 +20,7 @@ export const job: Verb = {
   usage: 'ls | show JOB | kill JOB [SIGNAL] | stop JOB | cont JOB | renice JOB NICENESS | lock JOB | unlock JOB | select JOB NODE [--json]',
   summary: 'list jobs, look at one, send it signals, lock it where it is',
   details: [
-    'Jobs are those whose home is this node, wherever they run, and the guests that run here. JOB is an id as plump job ls shows it, or its number alone.',
+    'Jobs are those whose home is this node, wherever they run, and the guests that run here. JOB is an id as plump job ls shows it, or on its home its number alone.',
     'kill sends SIGTERM, or the SIGNAL named, to the command; stop and cont concern all its processes. lock keeps a job where it is. select says which node its /mfs/selected is.',
   ].join('\n'),
   options: { json: jsonOption },
@@ -32,7 +33,7 @@ export const job: Verb = {
       return show(jobs, formatJobs(jobs))
     }
     if (name === '') throw new UsageError(`plump job ${action} needs a JOB`, 'plump job ls lists them')
-    const done = await change(action, name, argument)
+    const done = await change(action, parseJob(name), argument)
     show(done, [formatJobs([done]), ...(done.cantmove && action === 'show' ? [`cannot move: ${done.cantmove.sentence}`] : [])].join('\n'))
   },
 }
@@ -46,7 +47,7 @@ export const logs: Verb = {
   wordsLimit: 1,
   async run({ options, words: [name] }) {
     if (name === undefined) throw new UsageError('plump logs needs a JOB', 'plump job ls lists them')
-    const { socket } = await openJobs({ request: 'logs', job: name, follow: options['follow'] === true })
+    const { socket } = await openJobs({ request: 'logs', job: parseJob(name), follow: options['follow'] === true })
     // `plump logs JOB | head` ends the reader before us: that is not an error.
     const [stdout, stderr] = [process.stdout, process.stderr].map((stream) => new JobOutput(stream, () => process.exit(EXIT.done))) as [JobOutput, JobOutput]
     await new Promise<void>((resolve) => {
@@ -68,7 +69,7 @@ export const wait: Verb = {
   wordsLimit: 1,
   async run({ words: [name] }) {
     if (name === undefined) throw new UsageError('plump wait needs a JOB', 'plump job ls lists them')
-    return exitCodeOf(await askJobs({ request: 'wait', job: name }, 0))
+    return exitCodeOf(await askJobs({ request: 'wait', job: parseJob(name) }, 0))
   },
 }
 

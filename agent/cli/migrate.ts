@@ -1,5 +1,6 @@
 import type { MigrationReport } from '../../schema/migration.ts'
 import { askForSteps } from './agent-client.ts'
+import { parseJob } from './job-name.ts'
 import { parseNode } from './run.ts'
 import { UsageError } from './usage-error.ts'
 import { jsonOption, type Verb } from './verb.ts'
@@ -16,7 +17,7 @@ export const migrate: Verb = {
     const [job, target] = words
     if (job === undefined || target === undefined) throw new UsageError('plump migrate needs a job and a node', 'plump migrate 0adc-1 home')
     const to = target === 'home' || target === 'best' ? target : parseNode(target)
-    await askForSteps(socketPath, 'migrate', { job, to }, (result) => {
+    await askForSteps(socketPath, 'migrate', { job: parseJob(job), to }, (result) => {
       if ('progress' in result) {
         process.stderr.write(`${result.progress}\n`)
         return 'more'

@@ -1,4 +1,5 @@
 import { ask } from './agent-client.ts'
+import { parseJob } from './job-name.ts'
 import { UsageError } from './usage-error.ts'
 import { jsonOption, type Verb } from './verb.ts'
 
@@ -12,7 +13,7 @@ export const testmove: Verb = {
   wordsLimit: 1,
   async run({ options, words: [job], print, socketPath }) {
     if (job === undefined) throw new UsageError('plump testmove needs a JOB', 'plump job ls lists them')
-    const report = await ask(socketPath, 'testmove', { job }, 0)
+    const report = await ask(socketPath, 'testmove', { job: parseJob(job) }, 0)
     print(options.json === true ? JSON.stringify(report, null, 2) : `job ${report.job} can move: it stood for ${report.freezeMs} ms on node ${report.node}, ${report.bytes} bytes`)
   },
 }

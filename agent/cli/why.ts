@@ -1,4 +1,5 @@
 import { ask } from './agent-client.ts'
+import { parseJob } from './job-name.ts'
 import { UsageError } from './usage-error.ts'
 import { jsonOption } from './verb.ts'
 import type { Verb } from './verb.ts'
@@ -12,7 +13,7 @@ export const why: Verb = {
   wordsLimit: 1,
   async run({ options, words: [job], print, socketPath }) {
     if (job === undefined) throw new UsageError('plump why takes a job', 'plump why 0adc-17')
-    const answer = await ask(socketPath, 'why', { job })
+    const answer = await ask(socketPath, 'why', { job: parseJob(job) })
     print(options.json === true ? JSON.stringify(answer, null, 2) : `job ${job} ${answer.text}`)
   },
 }

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Duplex } from 'node:stream'
 import * as z from 'zod'
-import { jobSchema, jobSpecSchema, type Job, type JobId, type JobSpec } from '../../schema/job.ts'
+import { jobIdNamed, jobIdOf, jobSchema, jobSpecSchema, type Job, type JobId, type JobName, type JobSpec } from '../../schema/job.ts'
 import type { JobOptions } from '../../schema/job-api.ts'
 import { jobLinkHeaderSchema } from '../../schema/job-link.ts'
 import type { NodeId } from '../../schema/node-state.ts'
@@ -98,9 +98,9 @@ export class Home {
   }
 
   /** By its id, or by its number alone. Throws NodeError NO_JOB. */
-  job(name: string): HomeJob {
+  job(name: JobName): HomeJob {
     const self = this.#context.state.get('identity')?.id ?? 0
-    const job = this.#jobs.get(name) ?? this.#jobs.get(jobIdOf(self, Number(name)))
+    const job = this.#jobs.get(jobIdNamed(name, self))
     if (job === undefined) throw new NodeError('NO_JOB', `this node is not the home of a job ${name}`, 'see its jobs with: plump job ls')
     return job
   }
@@ -152,10 +152,6 @@ export class Home {
     const client = openOutputLog(outputFile(job.job.id), (frame) => job.fromClient(frame, client))
     job.attachClient(client)
   }
-}
-
-export function jobIdOf(home: NodeId, number: number): JobId {
-  return `${home.toString(16).padStart(4, '0')}-${number}`
 }
 
 /** Counts up over restarts of the agent, so that an id never means two jobs. */

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { JobId } from '../../schema/job.ts'
+import { jobIdNamed, type JobId, type JobName } from '../../schema/job.ts'
 import { meshAddress } from '../../schema/mesh-address.ts'
 import { copyCallSchema, migrationReportSchema, orderSchema, testMoveReportSchema, testOrderSchema, type MigrationReport, type TestMoveReport } from '../../schema/migration.ts'
 import type { NodeId } from '../../schema/node-state.ts'
@@ -53,15 +53,16 @@ export interface MigrationEdges {
 /** Moves jobs between this node and others. */
 export function startMigration(context: AgentContext, peers: Peers, jobs: Jobs, edges: MigrationEdges): Migration {
   const mover = new Mover(context, peers, jobs, edges)
+  const idOf = (name: JobName): JobId => jobIdNamed(name, context.state.get('identity')?.id ?? 0)
   mover.serve()
   return {
     migrateJob: (id, target, why, progress) => mover.migrate(id, target, why, progress ?? (() => undefined)),
     orderMove: (id, to, progress) => mover.order(id, to, progress ?? (() => undefined)),
     answers: {
       migrate: async ({ job, to }, send) => {
-        send({ report: await mover.order(job, to, (progress) => send({ progress })) })
+        send({ report: await mover.order(idOf(job), to, (progress) => send({ progress })) })
       },
-      testmove: async ({ job }, send) => send(await mover.test(job)),
+      testmove: async ({ job }, send) => send(await mover.test(idOf(job))),
     },
     stop: () => mover.stop(),
   }

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { parseJob } from '../../agent/cli/job-name.ts'
 import { SEED_NAMES } from '../../agent/cli/seed-names.ts'
 import { run } from '../../agent/cli/run.ts'
 import { parseVerbArgs, splitAtCommand } from '../../agent/cli/verb-args.ts'
@@ -18,7 +19,7 @@ import { parseMountInfo } from '../../agent/mfs/mounts.ts'
 import { mountsOfImage, withMounts } from '../../agent/migration/mount-image.ts'
 import { addMounts } from '../../agent/migration/mounts-here.ts'
 import { field } from '../../agent/migration/protobuf.ts'
-import type { JobSpec } from '../../schema/job.ts'
+import { jobIdNamed, jobNameSchema, type JobSpec } from '../../schema/job.ts'
 import { scratchFolder } from './api-helpers.ts'
 
 describe('a stream by offsets', () => {
@@ -311,4 +312,17 @@ describe('the mounts in an image', () => {
       expect(() => mountsOfImage(whole.subarray(0, bytes))).toThrow(RangeError)
     }))
   })
+})
+
+test('a job is named by its id anywhere, and by its number alone on its home', () => {
+  expect(jobIdNamed('0adc-17', 0x0a65)).toBe('0adc-17')
+  expect(jobIdNamed('17', 0x0a65)).toBe('0a65-17')
+  for (const text of ['17', '0adc-17']) {
+    expect(parseJob(text)).toBe(text)
+    expect(jobNameSchema.safeParse(text).success).toBe(true)
+  }
+  for (const text of ['', '0', '017', '-1', '0adc', '0adc-', 'adc-1', '0ADC-1', '0adc-1 ', '1234567890', '../0adc-1']) {
+    expect(() => parseJob(text)).toThrow(/is no job/)
+    expect(jobNameSchema.safeParse(text).success).toBe(false)
+  }
 })
