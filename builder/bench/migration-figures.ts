@@ -42,10 +42,14 @@ export interface FailedLoad {
   failed: string
 }
 
+type MoveFigures = Pick<MigrationReport, 'freezeMs' | 'totalMs' | 'bytes' | 'rounds'>
+
 export interface LoadFigures {
   load: Load
-  /** The median by freeze time of the moves there and back. */
-  move: Pick<MigrationReport, 'freezeMs' | 'totalMs' | 'bytes' | 'rounds'>
+  /** Of the moves there and back the median freeze, and of the one with the median total what it carried. */
+  move: MoveFigures
+  /** All of them, in their order. */
+  moves: MoveFigures[]
   /** A dump whose job goes on here: from the word that it is to until it does; absent when the nodes cannot tell. */
   abortMs?: number
   /** This and the wire are means of right before the moves and right after: the machine is not equally fast at all times. */
@@ -99,8 +103,9 @@ export async function measureMigration(iso: string, options: MigrationBenchOptio
 }
 
 /** Told at once: whoever ends the bench early has seen something. */
-function inShort({ move, bare, wireBytesPerSecond }: LoadFigures): string {
-  return `froze ${move.freezeMs} ms of ${move.totalMs} ms, ${megabytes(move.bytes)} at ${megabytes(wireBytesPerSecond)} a second; bare CRIU ${Math.round(bare.dirtyDumpMs)} + ${Math.round(bare.restoreMs)} ms for what changed`
+function inShort({ move, moves, bare, wireBytesPerSecond }: LoadFigures): string {
+  const each = moves.map(({ freezeMs, totalMs }) => `${freezeMs} of ${totalMs}`).join(', ')
+  return `froze ${each} ms, ${megabytes(move.bytes)} at ${megabytes(wireBytesPerSecond)} a second; bare CRIU ${Math.round(bare.dirtyDumpMs)} + ${Math.round(bare.restoreMs)} ms for what changed`
 }
 
 function megabytes(bytes: number): string {
@@ -158,7 +163,14 @@ function bytesPerSecond(wireMs: number): number {
 }
 
 function median(values: readonly number[]): number {
-  return values.toSorted((one, another) => one - another)[Math.floor(values.length / 2)] ?? Number.NaN
+  return middle(values, (value) => value)
+}
+
+/** The one in the middle by a figure of theirs. */
+function middle<T>(all: readonly T[], figure: (one: T) => number): T {
+  const found = all.toSorted((one, another) => figure(one) - figure(another))[Math.floor(all.length / 2)]
+  if (found === undefined) throw new Error('nothing was measured')
+  return found
 }
 
 async function measureStarts({ home }: Pair): Promise<Pick<MigrationFigures, 'mosrunTrueMs' | 'nodeNothingMs'>> {
@@ -173,11 +185,11 @@ async function measureStarts({ home }: Pair): Promise<Pick<MigrationFigures, 'mo
 async function measureLoad(pair: Pair, load: Load): Promise<LoadFigures> {
   return withProgram(pair, load, async (program) => {
     const before = await measureBare(pair, load, program)
-    const { move, abort } = await withLoad(pair.home, program, load, (job) => measureMoves(pair, load, job))
+    const { moves, abort } = await withLoad(pair.home, program, load, (job) => measureMoves(pair, load, job))
     const after = await measureBare(pair, load, program)
     const mean = (pick: (bare: typeof after) => number): number => (pick(before) + pick(after)) / 2
     return {
-      load, move, ...abort, wireBytesPerSecond: bytesPerSecond(mean(({ wireMs }) => wireMs)),
+      load, move: { ...middle(moves, ({ totalMs }) => totalMs), freezeMs: middle(moves, ({ freezeMs }) => freezeMs).freezeMs }, moves, ...abort, wireBytesPerSecond: bytesPerSecond(mean(({ wireMs }) => wireMs)),
       bare: { dumpMs: mean((bare) => bare.dumpMs), copyMs: mean((bare) => bare.copyMs), restoreMs: mean((bare) => bare.restoreMs), bytes: after.bytes, dirtyDumpMs: mean((bare) => bare.dirtyDumpMs) },
     }
   })
@@ -214,18 +226,16 @@ async function withLoad<T>(home: LabNode, program: string, load: Load, measure: 
 }
 
 /** Moves the job to the other node and back, and at last has the node that holds it give a move up. */
-async function measureMoves({ home, other, homeId, otherId }: Pair, load: Load, job: string): Promise<{ move: LoadFigures['move']; abort: Pick<LoadFigures, 'abortMs'> }> {
-  const moves: MigrationReport[] = []
+async function measureMoves({ home, other, homeId, otherId }: Pair, load: Load, job: string): Promise<{ moves: MoveFigures[]; abort: Pick<LoadFigures, 'abortMs'> }> {
+  const moves: MoveFigures[] = []
   const wanted = load.bytes > LARGE_BYTES ? LARGE_MOVES : MOVES
   const isHome = async (): Promise<boolean> => jobSchema.parse(JSON.parse(await said(home, `plump job show ${job} --json`))).node === homeId
   for (let move = 0; move < wanted; move++) {
     const [holder, to] = await isHome() ? [home, otherId] : [other, homeId]
-    moves.push(migrationReportSchema.parse(JSON.parse(await said(holder, `plump migrate ${job} ${to} --json`))))
+    const { freezeMs, totalMs, bytes, rounds } = migrationReportSchema.parse(JSON.parse(await said(holder, `plump migrate ${job} ${to} --json`)))
+    moves.push({ freezeMs, totalMs, bytes, rounds })
   }
-  const median = moves.toSorted((one, another) => one.freezeMs - another.freezeMs)[Math.floor(wanted / 2)]
-  if (!median) throw new Error('no move was made')
   const tested = await (await isHome() ? home : other).exec(`plump testmove ${job} --json`, { limitSeconds: TESTMOVE_LIMIT_SECONDS })
   const abort = tested.exitCode === 0 ? { abortMs: testMoveSchema.parse(JSON.parse(tested.stdout)).resumeMs } : {}
-  const { freezeMs, totalMs, bytes, rounds } = median
-  return { move: { freezeMs, totalMs, bytes, rounds }, abort }
+  return { moves, abort }
 }

@@ -32,7 +32,7 @@ test('figures stand beside what is to be reached, and say whether it is', () => 
   const figures: MigrationFigures = {
     wireBytesPerSecond: 50_000_000, relayBytesPerSecond: 41_000_000, mosrunTrueMs: 900, nodeNothingMs: 250,
     loads: [{
-      load: { bytes: 64 * MIB, dirtyBytesPerSecond: 20_000_000 }, move: { freezeMs: 1_000, totalMs: 3_000, bytes: 80_000_000, rounds: 3 }, abortMs: 400, wireBytesPerSecond: 40_000_000,
+      load: { bytes: 64 * MIB, dirtyBytesPerSecond: 20_000_000 }, move: { freezeMs: 1_000, totalMs: 3_000, bytes: 80_000_000, rounds: 3 }, moves: [], abortMs: 400, wireBytesPerSecond: 40_000_000,
       bare: { dumpMs: 700, copyMs: 1_800, restoreMs: 600, bytes: 67_000_000, dirtyDumpMs: 200 },
     }],
   }
