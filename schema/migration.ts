@@ -61,6 +61,9 @@ export const streamsSchema = z.strictObject({
 export const SMALL_FILE_BYTES = 512 * 1024
 export const SMALL_FILES_TOGETHER = 1_000
 
+/** A job's pages come in as many rounds, the last one included. */
+export const ROUNDS_LIMIT = 9
+
 /** Of a job's mounts, as many are named before it moves. */
 export const MOUNTS_LIMIT = 1_000
 
@@ -68,7 +71,7 @@ export const MOUNTS_LIMIT = 1_000
 const handedOverSchema = z.strictObject({ descriptor: z.int().min(0).max(9), key: z.string().regex(/^(?:pipe|tty):?\[[0-9a-f:]+\]$/) })
 const mountsSchema = z.array(z.string().min(1).max(4_096)).max(MOUNTS_LIMIT)
 /** The job is about to stand still: what a restore of it needs to know besides the images. */
-const lastRoundSchema = z.strictObject({ mounts: mountsSchema, handedOver: z.array(handedOverSchema).max(8) })
+const lastRoundSchema = z.strictObject({ round: z.int().min(1).max(ROUNDS_LIMIT), mounts: mountsSchema, handedOver: z.array(handedOverSchema).max(8) })
 export type LastRound = z.output<typeof lastRoundSchema>
 
 const imageNameSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.img$/)
@@ -77,12 +80,10 @@ const imageNameSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.img$
 export const sourceOrderSchema = z.discriminatedUnion('do', [
   /** Get everything ready: it has these of its node's mounts now, and is to find the like of them. */
   z.strictObject({ do: z.literal('prepare'), mounts: mountsSchema }),
-  /** Receive pages of this round as soon as those of the round before are here, which is its parent. */
-  z.strictObject({ do: z.literal('receive'), round: z.int().min(1).max(64) }),
-  /** The round that was to be received last is the last one: the job stands still. */
+  /** Listen for pages: each connection brings those of a round, in the order of the rounds. */
+  z.strictObject({ do: z.literal('receive') }),
+  /** The last round: the job stands still. When no pages were to be received, it goes at once, and its pages come with the other images, as files. */
   z.strictObject({ do: z.literal('stand-still'), ...lastRoundSchema.shape }),
-  /** Receive a job that has so little in memory that it goes at once: its pages come with the other images, as files. It stands still. */
-  z.strictObject({ do: z.literal('receive-whole'), ...lastRoundSchema.shape }),
   z.strictObject({ do: z.literal('file'), name: imageNameSchema, bytes: z.int().min(0).max(256 * 1024 * 1024) }),
   /** Files whose bytes come together, in one frame. */
   z.strictObject({ do: z.literal('small-files'), files: z.array(z.strictObject({ name: imageNameSchema, bytes: z.int().min(0).max(SMALL_FILE_BYTES) })).min(1).max(SMALL_FILES_TOGETHER) }),
@@ -115,9 +116,14 @@ export type TestMoveReport = z.output<typeof testMoveReportSchema>
 
 export const migrationReportSchema = z.strictObject({
   job: jobIdSchema, from: nodeIdSchema, to: nodeIdSchema,
-  rounds: z.int(), bytes: z.int(),
+  /** Of pre-copy, while the job ran. */
+  rounds: z.int(),
+  /** Of the job, over the wire: its pages in all rounds, and its images. */
+  bytes: z.int(),
   /** How long its processes stood, by criu's clock: from the moment it stopped them until it ended the copy that was left behind. */
   freezeMs: z.int(),
-  totalMs: z.int(), why: z.string(),
+  /** From the offer to the target until the copy that was left behind is ended. */
+  totalMs: z.int(),
+  why: z.string(),
 })
 export type MigrationReport = z.output<typeof migrationReportSchema>

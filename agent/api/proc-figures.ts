@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { meminfoKiB } from '../os/meminfo.ts'
 
 /** Load, memory and uptime of this machine. */
 export interface ProcFigures {
@@ -25,10 +26,6 @@ export function parseProcFigures(loadavg: string, meminfo: string, uptime: strin
     memoryUsedKiB: Math.max(0, memoryTotalKiB - meminfoKiB(meminfo, 'MemAvailable')),
     uptimeSeconds: firstNumber(uptime),
   }
-}
-
-function meminfoKiB(meminfo: string, name: string): number {
-  return Number(new RegExp(`^${name}: +(\\d+) kB$`, 'm').exec(meminfo)?.[1] ?? 0)
 }
 
 function firstNumber(text: string): number {

@@ -1,3 +1,5 @@
+import { meminfoKiB } from '../os/meminfo.ts'
+
 /** Figures of the kernel that load is made of, taken out of the texts of its files (proc(5), cgroup-v2, PSI). A figure that is not there counts as 0. */
 
 /** CPU time of all CPUs since boot, in ticks. */
@@ -29,8 +31,7 @@ const RECLAIM_BEGINS_KIB = 120 * 1024
 const MOVE_NEEDS_KIB = 12 * 1024
 
 export function parseMemory(meminfo: string): Memory {
-  const kiB = (name: string): number => Number(new RegExp(String.raw`^${RegExp.escape(name)}: +(\d+) kB$`, 'm').exec(meminfo)?.[1] ?? 0)
-  return { totalKiB: kiB('MemTotal'), availableKiB: Math.max(0, kiB('MemAvailable') - RECLAIM_BEGINS_KIB - MOVE_NEEDS_KIB) }
+  return { totalKiB: meminfoKiB(meminfo, 'MemTotal'), availableKiB: Math.max(0, meminfoKiB(meminfo, 'MemAvailable') - RECLAIM_BEGINS_KIB - MOVE_NEEDS_KIB) }
 }
 
 const PAGE_KIB = 4

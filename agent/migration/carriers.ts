@@ -4,7 +4,7 @@ import { movingJobs, processesIn } from '../jobs/cgroups.ts'
 import type { MovingJobs } from '../jobs/moving-jobs.ts'
 import { processOfPidFile, signalProcess } from '../os/processes.ts'
 import { isTraced } from './proc-snapshot.ts'
-import { CRIU, type Criu } from './verdict.ts'
+import { CRIU, type Criu } from './criu-process.ts'
 
 const POLL_MS = 100
 /** In the folder of its move, the number of a carrier that waits: an agent after this one lets it go on. */

@@ -208,7 +208,6 @@ class Mover {
       const offer = { channel: 'migrate', next, record, needs: await needsOf(job), memoryBytes: cgroupFigures(job.cgroup).memoryBytes }
       stream = new MoveStream(await this.#peers.open(to, offer))
       stopWatching = this.#watchTarget(to, stream)
-      await stream.expect('welcome')
       const figures = await moveToTarget({
         job, to, address: meshAddress(to), ownBytes: ownBytesOf(job.cgroup), folder, stream, progress,
         commit: async () => {

@@ -1,7 +1,6 @@
 import { createConnection, type Socket } from 'node:net'
 import { PAGES_PORT } from '../../schema/migration.ts'
 import { NodeError } from '../api/node-error.ts'
-import type { MoveStream } from './wire.ts'
 
 const CONNECT_LIMIT_MS = 5_000
 /** A target that lost its power is noticed by probes while criu waits for its answer; criu itself would wait for ever. */
@@ -19,43 +18,9 @@ export function keepPushing(socket: Socket): void {
   socket.once('close', () => clearInterval(timer))
 }
 
-/** Connections to the target's page servers, one for each round, for criu to inherit. Each is there before its round begins: the job may be held back then, and soon stands still. */
-export class PageConnections {
-  readonly #stream: MoveStream
-  readonly #address: string
-  #round = 0
-  #next: Promise<Socket>
-
-  /** @param address of the target in the mesh */
-  constructor(stream: MoveStream, address: string) {
-    this.#stream = stream
-    this.#address = address
-    this.#next = this.#connect()
-  }
-
-  /** That of the next round; unless it is the last one, the one after is asked for at once. Throws NodeError: the target's refusal, or TARGET_GONE. */
-  async take(round: 'last' | 'one-of-several'): Promise<Socket> {
-    const socket = await this.#next
-    if (round === 'one-of-several') this.#next = this.#connect()
-    return socket
-  }
-
-  close(): void {
-    void this.#next.then((socket) => socket.destroy(), () => undefined)
-  }
-
-  #connect(): Promise<Socket> {
-    this.#round += 1
-    this.#stream.order({ do: 'receive', round: this.#round })
-    const connection = this.#stream.expect('listening').then(() => connectForPages(this.#address))
-    // Whoever takes it hears of it.
-    connection.catch(() => undefined)
-    return connection
-  }
-}
-
-/** Nobody reads from it here. Throws NodeError TARGET_GONE. */
-function connectForPages(address: string): Promise<Socket> {
+/** A connection for the pages of a round, for criu to inherit: nobody reads from it here. Throws NodeError TARGET_GONE.
+ * @param address of the target in the mesh */
+export function connectForPages(address: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = createConnection({ host: address, port: PAGES_PORT })
     const failed = (why: string): void => {

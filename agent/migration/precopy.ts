@@ -1,8 +1,11 @@
+import { ROUNDS_LIMIT } from '../../schema/migration.ts'
+
 /** With no more than this, a round of pre-copy is little but the start of criu on both nodes: 1 MiB. */
 const WHOLE_AT_ONCE_BYTES = 1024 * 1024
 /** Pages that the wire carries within this time may go while the job stands: it takes longer to restore it. */
 const UNNOTICED_MS = 200
-const ROUNDS_LIMIT = 8
+/** Without the last one, in which the job stands still. */
+const PRE_COPY_ROUNDS = ROUNDS_LIMIT - 1
 /** When more than this part of what a round sent is to be sent again, the job writes nearly as fast as the wire carries. */
 const SHRINK_FACTOR = 0.8
 /**
@@ -61,7 +64,7 @@ export function decidePreCopy({ rounds, dirtyPages, cpuShare, fixedFreezeMs }: P
   }
   if (pagesMs <= UNNOTICED_MS) return decision('final-dump', 'short-enough')
   if (!needsPreCopy(dirtyPages * PAGE_BYTES)) return decision('final-dump', 'few-pages')
-  if (rounds.length >= ROUNDS_LIMIT) return decision('final-dump', 'rounds-limit')
+  if (rounds.length >= PRE_COPY_ROUNDS) return decision('final-dump', 'rounds-limit')
   if (dirtyPages <= last.pages * SHRINK_FACTOR) return decision('another-round', 'shrinks')
   if (cpuShare > HELD_BACK_SHARE) return decision('another-round', 'hold-back', HELD_BACK_SHARE)
   return decision('final-dump', 'no-progress')

@@ -7,7 +7,7 @@ import { parseMountInfo } from '../mfs/mounts.ts'
 import { namesIn, readTextIfThere } from '../os/files.ts'
 import type { JobView, OpenFile, ProcessView } from './cantmove.ts'
 import { parseTcpTable } from './tcp-table.ts'
-import { CRIU } from './verdict.ts'
+import { CRIU } from './criu-process.ts'
 
 /** What of a job is looked at; one with more is left to criu. */
 const PROCESSES_LIMIT = 512

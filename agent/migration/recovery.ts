@@ -9,6 +9,7 @@ import { namesIn } from '../os/files.ts'
 import { releaseCarrier } from './carriers.ts'
 import type { Copy } from './commit-machine.ts'
 import type { Copies } from './copies.ts'
+import { dropHeldDump } from './criu-process.ts'
 import type { HomeLine } from './home-line.ts'
 import { restoreEnded } from './file-locks.ts'
 import { moveFolder, MOVES_FOLDER } from './images.ts'
@@ -33,7 +34,10 @@ export async function recoverMoves(context: AgentContext, { holder, copies, line
   if (left.length === 0 && folders.length === 0) return
   // The jobs' own take-over waits for these, too, and was first in the queue.
   await prepareCgroups()
-  for (const folder of folders) releaseCarrier(folder)
+  for (const folder of folders) {
+    releaseCarrier(folder)
+    dropHeldDump(folder)
+  }
   const runningHere = new Set(left.flatMap(({ id, copy }) => (copy.at === 'running' ? [moveFolder(id, copy.epoch)] : [])))
   const undecided = new Set(left.flatMap(({ id, copy }) => (copy.at === 'stopped' ? [moveFolder(id, copy.next)] : [])))
   await Promise.all(folders.filter((folder) => !undecided.has(folder)).map((folder) => releaseCriu(folder, runningHere.has(folder) ? 'go' : 'no')))

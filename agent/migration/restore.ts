@@ -8,7 +8,7 @@ import { processesIn } from '../jobs/cgroups.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import type { BoundMount } from '../jobs/mounts.ts'
 import { readTextIfThere } from '../os/files.ts'
-import { openForReader } from '../os/named-pipes.ts'
+import { openOnceRead } from '../os/named-pipes.ts'
 import { restoreArguments } from './criu-arguments.ts'
 import { hasLocks, setLocksAside } from './file-locks.ts'
 import { addMounts, mountsHere } from './mounts-here.ts'
@@ -17,8 +17,8 @@ import type { Verdict } from './verdict.ts'
 
 /** Each look costs a job that stands still. */
 const RESTORE_POLL_MS = 100
-/** criu is nearly always there before the images are. */
-const HELD_POLL_MS = 10
+/** What restores a job is among its processes within this time, or never. */
+const STARTS_WITHIN_MS = 10_000
 /** With less than this much of its memory free when nearly all its pages are here, each is dropped from the images once the job has it, which takes time. */
 const PLENTY_FACTOR = 1.5
 /** criu reads this image before all others. */
@@ -88,24 +88,21 @@ export function beginRestore(place: RestorePlace, { mounts, handedOver }: LastRo
 async function giveFirstImage(images: string, over: AbortSignal): Promise<void> {
   const path = `${images}/${FIRST_IMAGE}`
   const comes = `${images}/${FIRST_IMAGE_COMES_AS}`
-  while (!over.aborted) {
-    const pipe = openForReader(path)
-    if (pipe !== undefined) {
-      writeSync(pipe, readFileSync(comes))
-      closeSync(pipe)
-      return renameSync(comes, path)
-    }
-    await pause(HELD_POLL_MS)
-  }
+  const pipe = await openOnceRead(path, () => over.aborted)
+  if (pipe === undefined) return
+  writeSync(pipe, readFileSync(comes))
+  closeSync(pipe)
+  renameSync(comes, path)
 }
 
 /** Notices that criu gave up; it runs below the keeper, so nobody is told. Empty when all is over. */
 async function whyItFails(job: HeldJob, folder: string, over: AbortSignal): Promise<string> {
-  for (let seen = false; !over.aborted;) {
+  let seen = false
+  for (let waitedMs = 0; !over.aborted; waitedMs += RESTORE_POLL_MS) {
     const alive = processesIn(job.cgroup).length > 0
+    seen ||= alive || waitedMs >= STARTS_WITHIN_MS
     const gaveUp = whyRestoreFailed(folder) ?? (seen && !alive ? 'no reason given' : undefined)
     if (gaveUp !== undefined) return gaveUp
-    seen ||= alive
     await pause(RESTORE_POLL_MS)
   }
   return ''

@@ -1,5 +1,4 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import type { Socket } from 'node:net'
 import type { MigrationReport } from '../../schema/migration.ts'
 import type { NodeId } from '../../schema/node-state.ts'
 import { NodeError } from '../api/node-error.ts'
@@ -8,24 +7,29 @@ import type { HeldJob } from '../jobs/held-job.ts'
 import { streamsToJson } from '../jobs/stdio-json.ts'
 import { nowMs } from '../os/clock.ts'
 import { readTextIfThere } from '../os/files.ts'
+import { meminfoKiB } from '../os/meminfo.ts'
 import { run } from '../os/run.ts'
 import { carriers } from './carriers.ts'
 import { finalDumpArguments, preDumpArguments, type DumpOptions, type HandedOver } from './criu-arguments.ts'
+import { BEGIN_PIPE, startCriu } from './criu-process.ts'
 import { parseDumpStats } from './criu-images.ts'
 import { countDirtyPages } from './dirty-pages.ts'
 import { handedOver, mountsOf, terminalsAmong } from './handed-over.ts'
 import { standStillAt } from './hold.ts'
-import { keepPushing, PageConnections } from './pages-connection.ts'
+import { keepPushing } from './pages-connection.ts'
 import { decidePreCopy, needsPreCopy, type Round } from './precopy.ts'
+import { ReadyDump } from './ready-dump.ts'
 import { couldNotSend, reasonInLog, refusal } from './refusal.ts'
 import { Throttle } from './throttle.ts'
-import { openVerdict, startCriu, type Verdict } from './verdict.ts'
+import { openVerdict, type Verdict } from './verdict.ts'
 import type { MoveStream } from './wire.ts'
 
 const FIXED_FREEZE_MS = 300
 const PAGE_BYTES = 4_096
 const RESTORE_LIMIT_MS = 120_000
 const SYNC_LIMIT_MS = 60_000
+/** What the job wrote and is not home may go while it stands, when it is no more than this: it travels beside the images then. */
+const LITTLE_KIB = 256
 
 export interface SourceMove {
   job: HeldJob
@@ -42,7 +46,7 @@ export interface SourceMove {
   progress(text: string): void
 }
 
-/** Moves the job to a target that has said welcome. Gives what it took; throws NodeError when the job goes on here. */
+/** Moves the job to a target to which it has been offered. Gives what it took; throws NodeError when the job goes on here: the target's refusal, or what went wrong. */
 export async function moveToTarget(move: SourceMove): Promise<Pick<MigrationReport, 'rounds' | 'bytes' | 'freezeMs' | 'totalMs'>> {
   const startMs = nowMs()
   const { job, stream, folder } = move
@@ -51,36 +55,42 @@ export async function moveToTarget(move: SourceMove): Promise<Pick<MigrationRepo
   rmSync(folder, { recursive: true, force: true })
   const throttle = new Throttle(job, pid)
   // Its pipes may cost a program: they are made while pages travel.
-  const verdict = openVerdict(folder)
+  const verdict = openVerdict(folder, [BEGIN_PIPE])
   verdict.catch(() => undefined)
+  // A target that refuses heeds none of these.
   stream.order({ do: 'prepare', mounts: mountsOf(job, pid) })
   // The pages of a job that goes at once are few: a page server of its own would take longer to start than they do.
-  const connections = needsPreCopy(move.ownBytes) ? new PageConnections(stream, move.address) : undefined
+  const inRounds = needsPreCopy(move.ownBytes)
+  if (inRounds) stream.order({ do: 'receive' })
+  const welcome = stream.expect('welcome')
+  const ready = inRounds ? new ReadyDump(move, { listening: welcome.then(() => stream.expect('listening')), pipes: verdict }) : undefined
   try {
-    const rounds = connections ? await preCopy(move, connections, { pid, throttle }) : []
+    await welcome
+    const { rounds, told } = ready ? await preCopy(move, ready, { pid, throttle }) : { rounds: [], told: '' }
     await standStillAt('copying')
     // What it wrote goes home while it still runs; after the freeze, only the rest has to.
-    await sendFilesHome(job)
-    const final = await finalDump(move, { pid, throttle, round: rounds.length + 1 }, { pages: await connections?.take('last'), verdict: await verdict })
+    if (unwrittenKiB() > LITTLE_KIB) await sendFilesHome(job)
+    const final = await finalDump(move, { pid, throttle, round: rounds.length + 1 }, { ready, verdict: await verdict, told })
     stream.close()
     return { rounds: rounds.length, bytes: rounds.reduce((sum, { bytes }) => sum + bytes, final.bytes), freezeMs: final.freezeMs, totalMs: Math.round(nowMs() - startMs) }
   } finally {
-    connections?.close()
+    ready?.close()
     throttle.release()
     await verdict.then((opened) => opened.close(), () => undefined)
   }
 }
 
-/** Copies pages while the job runs, until the rest may go while it stands. */
-async function preCopy(move: SourceMove, connections: PageConnections, { pid, throttle }: Omit<Dump, 'round'>): Promise<Round[]> {
+/** Copies pages while the job runs, until the rest may go while it stands. What is to be told of the last round is told later: whoever shows it would take the CPU from the dump. */
+async function preCopy(move: SourceMove, ready: ReadyDump, { pid, throttle }: Omit<Dump, 'round'>): Promise<{ rounds: Round[]; told: string }> {
   const rounds: Round[] = []
   for (let cpuShare = 1; ;) {
-    rounds.push(await preCopyRound(move, { pid, throttle, round: rounds.length + 1 }, await connections.take('one-of-several')))
+    rounds.push(await preCopyRound(move, { pid, throttle, round: rounds.length + 1 }, ready))
     const dirtyPages = countDirtyPages(processesIn(move.job.cgroup))
     const decision = decidePreCopy({ rounds, dirtyPages, cpuShare, fixedFreezeMs: FIXED_FREEZE_MS })
     const slower = decision.cpuShare === 1 ? '' : `, held back to ${Math.round(decision.cpuShare * 100)} % of its CPU`
-    move.progress(`round ${rounds.length}: ${rounds.at(-1)?.bytes ?? 0} bytes, ${dirtyPages} pages dirty, freeze of about ${decision.estimatedFreezeMs} ms to expect${slower}`)
-    if (decision.go === 'final-dump') return rounds
+    const told = `round ${rounds.length}: ${rounds.at(-1)?.bytes ?? 0} bytes, ${dirtyPages} pages dirty, freeze of about ${decision.estimatedFreezeMs} ms to expect${slower}`
+    if (decision.go === 'final-dump') return { rounds, told }
+    move.progress(told)
     cpuShare = decision.cpuShare
     throttle.holdBack(cpuShare)
   }
@@ -93,15 +103,23 @@ interface Dump {
   throttle: Throttle
 }
 
-async function preCopyRound(move: SourceMove, dump: Dump, pages: Socket): Promise<Round> {
+async function preCopyRound(move: SourceMove, dump: Dump, ready: ReadyDump): Promise<Round> {
+  const { job, folder } = move
+  const options = dumpOptions(move, dump, handedOver(job))
+  const pages = await ready.takeConnection()
   const startMs = nowMs()
-  const { folder, ...options } = dumpOptions(move, dump, handedOver(move.job))
   keepPushing(pages)
-  const criu = startCriu(preDumpArguments({ ...options, folder, sendsPages: true }), { move: move.folder, stdin: pages })
-  void dump.throttle.stepAsideFor(criu.ended, 'it-goes-on').then(() => carriers.add(criu, { cgroup: move.job.cgroup, folder: move.folder }))
+  const criu = startCriu(preDumpArguments({ ...options, sendsPages: true }), { move: folder, stdin: pages })
+  const goesOn = dump.throttle.stepAsideFor(criu.ended, 'it-goes-on').then(() => {
+    void carriers.add(criu, { cgroup: job.cgroup, folder })
+    ready.prepare({ ...dumpOptions(move, { ...dump, round: dump.round + 1 }, handedOver(job)), sendsPages: true })
+  })
+  // A job that has ended is noticed by what comes next.
+  goesOn.catch(() => undefined)
   const code = await criu.ended
-  if (code !== 0) throw dumpFailed(folder)
-  const { pagesWritten } = parseDumpStats(readFileSync(`${folder}/stats-dump`))
+  if (code !== 0) throw dumpFailed(options.folder)
+  await goesOn
+  const { pagesWritten } = parseDumpStats(readFileSync(`${options.folder}/stats-dump`))
   return { pages: pagesWritten, bytes: pagesWritten * PAGE_BYTES, durationMs: Math.max(1, nowMs() - startMs) }
 }
 
@@ -112,17 +130,24 @@ function dumpOptions({ folder, job }: SourceMove, { pid, round }: Dump, handed: 
   return { pid, folder: into, ...(round === 1 ? {} : { parent: `../${round - 1}` }), terminals: terminalsAmong(handed), mounts: mountsOf(job, pid) }
 }
 
-/** Without a connection for them, all pages go with the other images. */
-async function finalDump(move: SourceMove, dump: Dump, { pages, verdict }: { pages: Socket | undefined; verdict: Verdict }): Promise<{ bytes: number; freezeMs: number }> {
+interface LastRoundParts {
+  /** When none is ready, the job goes at once: all pages go with the other images. */
+  ready: ReadyDump | undefined
+  verdict: Verdict
+  /** What is to be told once it has begun. */
+  told: string
+}
+
+async function finalDump(move: SourceMove, dump: Dump, { ready, verdict, told }: LastRoundParts): Promise<{ bytes: number; freezeMs: number }> {
   const { job, stream } = move
   const handed = handedOver(job)
-  const options = { ...dumpOptions(move, dump, handed), sendsPages: pages !== undefined }
-  stream.order({ do: pages ? 'stand-still' : 'receive-whole', mounts: [...options.mounts], handedOver: handed })
+  const options = { ...dumpOptions(move, dump, handed), sendsPages: ready !== undefined }
+  const criu = ready ? await ready.begin(options) : startCriu(finalDumpArguments(options), { move: move.folder })
+  stream.order({ do: 'stand-still', round: dump.round, mounts: [...options.mounts], handedOver: handed })
   job.setLeaving(true)
   movingJobs.set(job.cgroup, 'standing')
-  if (pages) keepPushing(pages)
-  const criu = startCriu(finalDumpArguments(options), { move: move.folder, ...(pages && { stdin: pages }) })
   void dump.throttle.stepAsideFor(criu.ended, 'for-good')
+  if (told !== '') move.progress(told)
   let taken = false
   let frozen: Awaited<ReturnType<HeldJob['stdio']['freeze']>> | undefined
   try {
@@ -134,7 +159,7 @@ async function finalDump(move: SourceMove, dump: Dump, { pages, verdict }: { pag
     const filesAreHome = sendFilesHome(job)
     filesAreHome.catch(() => undefined)
     await standStillAt('frozen')
-    await stream.sendFiles(options.folder, readdirSync(options.folder).filter((name) => name.endsWith('.img') && !(pages && /^page(?:s|map)-/.test(name))))
+    const imageBytes = await stream.sendFiles(options.folder, readdirSync(options.folder).filter((name) => name.endsWith('.img') && !(ready && /^page(?:s|map)-/.test(name))))
     await filesAreHome
     stream.order({ do: 'restore', streams: streamsToJson(frozen) })
     await withLimit(stream.expect('restored'), RESTORE_LIMIT_MS)
@@ -147,7 +172,7 @@ async function finalDump(move: SourceMove, dump: Dump, { pages, verdict }: { pag
     verdict.say('go')
     await criu.ended
     const { pagesWritten, frozenMs } = parseDumpStats(readFileSync(`${options.folder}/stats-dump`))
-    return { bytes: pagesWritten * PAGE_BYTES, freezeMs: frozenMs }
+    return { bytes: imageBytes + (ready ? pagesWritten * PAGE_BYTES : 0), freezeMs: frozenMs }
   } finally {
     if (!taken) {
       if (!stream.isClosed) stream.order({ do: 'discard' })
@@ -160,6 +185,12 @@ async function finalDump(move: SourceMove, dump: Dump, { pages, verdict }: { pag
       movingJobs.set(job.cgroup, 'copying')
     }
   }
+}
+
+/** What this node has yet to write to the nodes of its jobs' files. */
+function unwrittenKiB(): number {
+  const meminfo = readTextIfThere('/proc/meminfo') ?? ''
+  return meminfoKiB(meminfo, 'Dirty') + meminfoKiB(meminfo, 'Writeback')
 }
 
 /** Away from home, what the job wrote may still be in this node's cache; the next node would not see it. Throws NodeError when home does not take it. */

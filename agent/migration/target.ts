@@ -1,10 +1,8 @@
 import { createWriteStream, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { freemem } from 'node:os'
-import { createServer, type Server, type Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { isDeepStrictEqual } from 'node:util'
-import { meshAddress, nodeOfMeshAddress } from '../../schema/mesh-address.ts'
-import { PAGES_PORT, type LastRound, type Offer } from '../../schema/migration.ts'
+import type { LastRound, Offer } from '../../schema/migration.ts'
 import type { NodeId } from '../../schema/node-state.ts'
 import { NodeError } from '../api/node-error.ts'
 import { makeCgroup, movingJobs } from '../jobs/cgroups.ts'
@@ -12,18 +10,15 @@ import type { HeldJob } from '../jobs/held-job.ts'
 import type { Holder } from '../jobs/holder.ts'
 import type { BoundMount } from '../jobs/mounts.ts'
 import { nowMs } from '../os/clock.ts'
-import { carriers } from './carriers.ts'
-import { pageServerArguments } from './criu-arguments.ts'
 import { standStillAt } from './hold.ts'
 import { stepInto } from './mounts-here.ts'
-import { PAGES_KEEP_ALIVE_MS } from './pages-connection.ts'
+import { PageServers, roundFolder } from './page-servers.ts'
 import { refusal } from './refusal.ts'
 import { beginRestore, FIRST_IMAGE, FIRST_IMAGE_COMES_AS, HOLDING_PIPE, type BegunRestore } from './restore.ts'
 import { ARGUMENTS_PIPE, startRestorer } from './restorer.ts'
-import { openVerdict, startCriu, type Criu, type Verdict } from './verdict.ts'
+import { openVerdict, type Verdict } from './verdict.ts'
 import type { MoveStream } from './wire.ts'
 
-const PAGES_LIMIT_MS = 30_000
 /** While a job is restored, its pages lie in the images and again in its processes. */
 const MEMORY_FACTOR = 2
 
@@ -65,9 +60,11 @@ export interface StandingJob {
 
 /** Takes pages and images until the job stands here. Throws when it does not come to that. */
 export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
-  const { stream, folder } = arrival
-  let pages: { criu: Promise<Criu>; server: Server } | undefined
-  let round = 0
+  const { stream, folder, source, self } = arrival
+  const { cgroup } = arrival.job
+  let pages: PageServers | undefined
+  /** The last round, once it is known, and its folder. */
+  let last: { round: number; images: string } | undefined
   let frozenSinceMs = nowMs()
   // Its pipes may cost a program, which no page waits for.
   const pipes = openVerdict(folder, [ARGUMENTS_PIPE, HOLDING_PIPE])
@@ -75,23 +72,13 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
   let prepared: Promise<readonly BoundMount[]> | undefined
   let restore: Promise<BegunRestore> | undefined
   let stands = false
-  const beginRound = (number: number): void => {
-    round = number
-    mkdirSync(`${folder}/${round}`, { mode: 0o700 })
-  }
   const standStill = (known: LastRound): void => {
     frozenSinceMs = nowMs()
-    movingJobs.set(arrival.job.cgroup, 'standing')
-    const images = `${folder}/${round}`
+    movingJobs.set(cgroup, 'standing')
+    const images = roundFolder(folder, known.round)
+    last = { round: known.round, images }
     restore = prepared?.then((bound) => beginRestore({ ...arrival, images, bound }, known))
     restore?.catch(() => undefined)
-  }
-  const settlePages = async (): Promise<void> => {
-    if (!pages) return
-    const code = await (await pages.criu).ended
-    pages.server.close()
-    pages = undefined
-    if (code !== 0) throw new NodeError('PAGES_LOST', `the pages of round ${round} did not arrive whole`, 'the job goes on where it was; try again')
   }
   await standStillAt('receiving')
   try {
@@ -101,34 +88,29 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
         prepared = prepare(arrival, order.mounts, pipes)
         prepared.catch(() => undefined)
       } else if (order.do === 'receive') {
-        await settlePages()
-        beginRound(order.round)
-        pages = await receivePages(arrival, round)
-        void pages.criu.then((criu) => carriers.add(criu, { cgroup: arrival.job.cgroup, folder }), () => undefined)
+        if (pages) break
+        pages = await PageServers.listen({ source, self, folder, cgroup })
         stream.answer({ is: 'listening' })
-      } else if (order.do === 'receive-whole') {
-        beginRound(1)
+      } else if (order.do === 'stand-still') {
+        if (last) break
         standStill(order)
-      } else if (order.do === 'stand-still') standStill(order)
-      else if (order.do === 'file') await receiveFile(stream, pathOf(`${folder}/${round}`, order.name), order.bytes)
-      else if (order.do === 'small-files') await receiveSmallFiles(stream, `${folder}/${round}`, order.files)
+      } else if (!last) break
+      else if (order.do === 'file') await receiveFile(stream, pathOf(last.images, order.name), order.bytes)
+      else if (order.do === 'small-files') await receiveSmallFiles(stream, last.images, order.files)
       else if (order.do === 'restore') {
-        await settlePages()
+        await pages?.settled(last.round)
         const begun = await restore
         if (!begun) break
         const verdict = await pipes
         if (!isDeepStrictEqual(arrival.job.mounts(), await prepared)) throw new NodeError('MOUNTS_CHANGED', `a disk of node ${arrival.self} came or went while the job did`, 'the job goes on where it was; try again')
         await begun.finish(verdict, order.streams)
         stands = true
-        return { verdict, frozenSinceMs, images: `${folder}/${round}` }
-      } else {
-        await settlePages()
-        break
-      }
+        return { verdict, frozenSinceMs, images: last.images }
+      } else break
     }
     throw new NodeError('MOVE_GIVEN_UP', 'the source gave the move up', 'the job goes on where it was')
   } finally {
-    pages?.server.close()
+    pages?.close()
     void restore?.then((begun) => begun.close(), () => undefined)
     if (!stands) {
       // What it started is ended with the job's place.
@@ -145,29 +127,6 @@ async function prepare({ job, folder, lives }: Arrival, mounts: readonly string[
   await pipes
   await startRestorer(job, folder)
   return bound
-}
-
-/** Listens for the source's CRIU, and hands its connection to a page server. Nobody reads from the connection before. */
-async function receivePages({ source, self, folder }: Arrival, round: number): Promise<{ criu: Promise<Criu>; server: Server }> {
-  const into = `${folder}/${round}`
-  const server = createServer({ pauseOnConnect: true })
-  const criu = new Promise<Criu>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new NodeError('PAGES_LOST', 'the source sent no pages', 'try again')), PAGES_LIMIT_MS)
-    server.on('connection', (socket: Socket) => {
-      if (nodeOfMeshAddress(socket.remoteAddress ?? '') !== source) return void socket.destroy()
-      clearTimeout(timer)
-      socket.on('error', () => socket.destroy())
-      socket.setKeepAlive(true, PAGES_KEEP_ALIVE_MS)
-      const started = startCriu(pageServerArguments({ folder: into, ...(round === 1 ? {} : { parent: `../${round - 1}` }) }), { move: folder, stdin: socket })
-      resolve(started)
-    })
-  })
-  criu.catch(() => undefined)
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(PAGES_PORT, meshAddress(self), resolve)
-  })
-  return { criu, server }
 }
 
 function pathOf(folder: string, image: string): string {

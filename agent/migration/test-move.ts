@@ -8,10 +8,11 @@ import { NodeError } from '../api/node-error.ts'
 import { nowMs } from '../os/clock.ts'
 import { namesIn, readTextIfThere } from '../os/files.ts'
 import { finalDumpArguments } from './criu-arguments.ts'
+import { startCriu } from './criu-process.ts'
 import { handedOver, mountsOf, terminalsAmong } from './handed-over.ts'
 import { MOVES_FOLDER } from './images.ts'
 import { reasonInLog, refusal } from './refusal.ts'
-import { openVerdict, startCriu } from './verdict.ts'
+import { openVerdict } from './verdict.ts'
 
 /**
  * Dumps a job in full, here and without pre-copy, and lets it go on: whether it can move is known for certain then. Gives how long it stood. Throws

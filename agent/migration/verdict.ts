@@ -1,11 +1,8 @@
-import { spawn } from 'node:child_process'
 import { closeSync, constants, existsSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
-import { setPriority } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { NamedPipes } from '../os/named-pipes.ts'
 
-export const CRIU = '/usr/sbin/criu'
 /** The hook reads its verdict within this time. */
 const RELEASE_MS = 2_000
 
@@ -55,36 +52,4 @@ export async function releaseCriu(folder: string, verdict: 'go' | 'no'): Promise
   writeSync(pipes.at(-1) ?? -1, `${verdict}\n`)
   await pause(RELEASE_MS)
   for (const pipe of pipes) closeSync(pipe)
-}
-
-/** Before whatever else the node computes: a job stands still until criu is done. A restored job has the niceness of its images. */
-const CRIU_NICENESS = -10
-
-function putFirst(pid: number): void {
-  try {
-    setPriority(pid, CRIU_NICENESS)
-  } catch {
-    // It has ended already; its exit code says why.
-  }
-}
-
-export interface Criu {
-  pid: number | undefined
-  /** Exit code; undefined when a signal ended it. */
-  ended: Promise<number | undefined>
-}
-
-/** Criu is linked with a library for encryption that it is not told to use: without its self-tests (GnuTLS manual, "Initialization"), criu starts an eighth sooner. */
-const CRIU_ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin', GNUTLS_NO_IMPLICIT_INIT: '1' }
-
-/** Starts criu in the background; `stdin` is what it is to have as descriptor 0, the connection that pages take; it is closed here at the end. It is never killed. */
-export function startCriu(args: readonly string[], options: { move: string; stdin?: Socket }): Criu {
-  const child = spawn(CRIU, args, { cwd: '/', detached: true, env: { ...CRIU_ENVIRONMENT, PLUMP_MOVE: options.move }, stdio: [options.stdin ?? 'ignore', 'ignore', 'ignore'] })
-  if (child.pid !== undefined) putFirst(child.pid)
-  const ended = new Promise<number | undefined>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('exit', (code) => resolve(code ?? undefined))
-  })
-  void ended.catch(() => undefined).then(() => options.stdin?.destroy())
-  return { pid: child.pid, ended }
 }

@@ -69,8 +69,8 @@ export class MoveStream {
     this.#stream.write(encodeFrame(KIND.json, Buffer.from(JSON.stringify(answer))))
   }
 
-  /** Sends files of a folder, each behind the order that names it, the small ones together. Throws NodeError TARGET_GONE. */
-  async sendFiles(folder: string, names: readonly string[]): Promise<void> {
+  /** Sends files of a folder, each behind the order that names it, the small ones together. Gives the bytes of all. Throws NodeError TARGET_GONE. */
+  async sendFiles(folder: string, names: readonly string[]): Promise<number> {
     const files = names.map((name) => ({ name, bytes: statSync(`${folder}/${name}`).size }))
     const small = files.filter(({ bytes }) => bytes <= SMALL_FILE_BYTES)
     for (const files of inFrames(small)) {
@@ -81,6 +81,7 @@ export class MoveStream {
       this.order({ do: 'file', name, bytes })
       for await (const piece of createReadStream(`${folder}/${name}`)) await this.#write(encodeFrame(KIND.bytes, piece as Buffer))
     }
+    return files.reduce((sum, { bytes }) => sum + bytes, 0)
   }
 
   async nextOrder(): Promise<SourceOrder | undefined> {

@@ -1,6 +1,9 @@
 import { constants, mkdirSync, openSync, renameSync, rmSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import { run } from './run.ts'
 
+/** A job may stand still meanwhile. */
+const READER_POLL_MS = 5
 /** Made in advance at each go. */
 const SPARE_PIPES = 40
 
@@ -41,4 +44,13 @@ export function openForReader(path: string): number | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENXIO') return undefined
     throw error
   }
+}
+
+/** The writing end of a named pipe as soon as somebody has opened it for reading; undefined when it is over before. */
+export async function openOnceRead(path: string, isOver: () => boolean): Promise<number | undefined> {
+  for (; !isOver(); await pause(READER_POLL_MS)) {
+    const pipe = openForReader(path)
+    if (pipe !== undefined) return pipe
+  }
+  return undefined
 }

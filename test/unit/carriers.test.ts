@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { MovingJobs } from '../../agent/jobs/moving-jobs.ts'
 import { Carriers, releaseCarrier } from '../../agent/migration/carriers.ts'
-import { CRIU } from '../../agent/migration/verdict.ts'
+import { CRIU } from '../../agent/migration/criu-process.ts'
 
 let root = ''
 let child: ChildProcess

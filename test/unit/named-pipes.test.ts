@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { NamedPipes, openForReader } from '../../agent/os/named-pipes.ts'
+import { NamedPipes, openForReader, openOnceRead } from '../../agent/os/named-pipes.ts'
 
 let folder = ''
 beforeEach(() => {
@@ -41,4 +41,18 @@ test('a pipe is opened for whoever reads it, and not before; the reader gets all
   closeSync(pipe as number)
   expect(Buffer.concat(await read).toString()).toBe('the first image')
   expect(() => openForReader(join(folder, 'nothing'))).toThrow('ENOENT')
+})
+
+test('whoever writes waits for the reader, or until it is over', async () => {
+  const path = join(folder, 'pipe')
+  await new NamedPipes(join(folder, 'spare')).make([path])
+  const waiting = openOnceRead(path, () => false)
+  const reader = spawn('cat', [path], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const read = reader.stdout.toArray()
+  const pipe = await waiting
+  writeSync(pipe as number, 'go')
+  closeSync(pipe as number)
+  expect(Buffer.concat(await read).toString()).toBe('go')
+  let looks = 0
+  expect(await openOnceRead(path, () => ++looks > 3)).toBeUndefined()
 })
