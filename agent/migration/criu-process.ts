@@ -50,7 +50,8 @@ export function startHeldDump(args: readonly string[], options: CriuOptions): He
   void ended.catch(() => undefined).then(() => { over = true })
   return {
     begin() {
-      void openOnceRead(pipe, () => over).then((opened) => opened !== undefined && tell(opened, 'go'))
+      // The pipe goes with the move's folder, and a move that is over has no criu any more.
+      openOnceRead(pipe, () => over).then((opened) => opened !== undefined && tell(opened, 'go'), () => undefined)
       closeAfter(ended, options.stdin)
       return { pid, ended }
     },
@@ -69,8 +70,13 @@ export function dropHeldDump(move: string): void {
 }
 
 function tell(pipe: number, verdict: 'go' | 'no'): void {
-  writeSync(pipe, `${verdict}\n`)
-  closeSync(pipe)
+  try {
+    writeSync(pipe, `${verdict}\n`)
+  } catch {
+    // It has ended meanwhile; its exit code says why.
+  } finally {
+    closeSync(pipe)
+  }
 }
 
 function spawnCriu(args: readonly string[], { move, stdin }: CriuOptions, environment: Record<string, string> = {}): Criu {

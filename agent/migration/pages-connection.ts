@@ -18,8 +18,10 @@ export function keepPushing(socket: Socket): void {
   socket.once('close', () => clearInterval(timer))
 }
 
-/** A connection for the pages of a round, for criu to inherit: nobody reads from it here. Throws NodeError TARGET_GONE.
- * @param address of the target in the mesh */
+/**
+ * A connection for the pages of a round, for criu to inherit: nobody reads from it here. Throws NodeError TARGET_GONE.
+ * @param address of the target in the mesh
+ */
 export function connectForPages(address: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = createConnection({ host: address, port: PAGES_PORT })
