@@ -1,6 +1,6 @@
 import type { ClusterRun } from './run.ts'
 import type { Incident } from './scenario.ts'
-import { freeKiB, putOn, takeOff } from './world.ts'
+import { freeKiB, go, halt, putOn, takeOff } from './world.ts'
 import type { SimJob, SimNode } from './world.ts'
 
 /** Serf needs about this long to tell that a node failed. */
@@ -69,8 +69,10 @@ export class Incidents {
 
   #carryHome(job: SimJob, node: SimNode, home: SimNode): void {
     this.#run.catchUp(home)
+    halt(node, job, 'frozen')
     takeOff(node, job)
     putOn(home, job)
+    go(home, job)
     job.since = this.#run.nowMs
   }
 
@@ -78,8 +80,9 @@ export class Incidents {
     const run = this.#run
     run.catchUp(node)
     if (job.state === 'done') return
-    takeOff(node, job)
+    if (job.state === 'runs') halt(node, job, 'lost')
     job.state = 'lost'
+    takeOff(node, job)
     run.jobs.delete(job)
     run.metrics.lost()
   }

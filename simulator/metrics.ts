@@ -84,10 +84,10 @@ export class Metrics {
     }
   }
 
-  report(unfinished: Iterable<SimJob>, nowMs: number): Report {
+  report(unfinished: Iterable<SimJob>, remaining: (job: SimJob) => number, nowMs: number): Report {
     const slowdowns = [...this.#finished]
     for (const job of unfinished) {
-      const done = job.demandSeconds - job.remaining
+      const done = job.demandSeconds - remaining(job)
       // A job that has just come says nothing yet.
       if (done > 0.5) slowdowns.push((nowMs - job.bornMs) / 1_000 / done)
     }
@@ -119,11 +119,9 @@ export function imbalanceOf(nodes: readonly SimNode[]): number {
   for (const node of nodes) {
     if (!node.alive) continue
     const speed = node.speed / 10_000
-    let running = 0
-    for (const job of node.jobs) if (job.state === 'runs') running++
     capacity += node.cpus * speed
-    if (running < node.cpus) idle += (node.cpus - running) * speed
-    else waiting += running - node.cpus
+    if (node.running < node.cpus) idle += (node.cpus - node.running) * speed
+    else waiting += node.running - node.cpus
   }
   return capacity === 0 ? 0 : Math.min(idle, waiting) / capacity
 }

@@ -1,8 +1,9 @@
 import type { Balancer } from '../agent/balance/balancer.ts'
+import { RENEW_MS } from '../agent/balance/reservations.ts'
 import type { DecisionInput, DecisionJob, Move } from '../schema/decision.ts'
 import { checkDeparture } from './invariants.ts'
 import type { ClusterRun } from './run.ts'
-import { freeKiB, localMs, momentOf, putOn, takeOff } from './world.ts'
+import { freeKiB, go, halt, localMs, momentOf, putOn, takeOff } from './world.ts'
 import type { SimJob, SimNode } from './world.ts'
 
 /** A move takes a fixed time besides the transfer; the job stands still for this share of the transfer and a fixed part. */
@@ -67,7 +68,7 @@ export class Moves {
       else if (!move.target.alive) over = this.#end(move, 'failed')
       else if (move.phase === 'pre-copy' && nowMs >= move.stopsMs) over = this.#freeze(move) || over
       else if (move.phase === 'frozen' && nowMs >= move.arrivesMs) over = this.#commit(move)
-      else move.target.balancer?.stillArrives(move.job.id, localMs(move.target, nowMs))
+      else if (nowMs % RENEW_MS === 0) move.target.balancer?.stillArrives(move.job.id, localMs(move.target, nowMs))
     }
     if (over) this.#underway = this.#underway.filter((move) => !isOver(move))
   }
@@ -77,7 +78,7 @@ export class Moves {
     this.#run.catchUp(move.source)
     if (move.job.state !== 'runs') return this.#end(move, 'over')
     if (!this.#run.canTalk(move.source, move.target)) return this.#end(move, 'failed')
-    move.job.state = 'frozen'
+    halt(move.source, move.job, 'frozen')
     move.phase = 'frozen'
     return false
   }
@@ -94,7 +95,8 @@ export class Moves {
     takeOff(source, job)
     target.arrivingKiB = 0
     putOn(target, job)
-    Object.assign(job, { state: 'runs', since: nowMs, lastFreezeMs: freezeMs, moves: job.moves + 1, leftNode: source.index, leftMs: nowMs })
+    go(target, job)
+    Object.assign(job, { since: nowMs, lastFreezeMs: freezeMs, moves: job.moves + 1, leftNode: source.index, leftMs: nowMs })
     source.balancer?.left({ rssKiB: job.rssKiB, tookMs: nowMs - move.beganMs })
     return this.#end(move, 'done')
   }
@@ -105,7 +107,7 @@ export class Moves {
     // Whatever went wrong, the job goes on where it was: the commit is what makes it the target's.
     if (how !== 'done' && job.state === 'frozen') {
       this.#run.catchUp(source)
-      job.state = 'runs'
+      go(source, job)
     }
     source.leaving = false
     target.arriving = false

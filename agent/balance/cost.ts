@@ -94,6 +94,11 @@ export function processSpeed(node: Pick<CostedNode, 'speed'>, load: number): num
   return load <= 1 / alone ? alone : 1 / load
 }
 
+/** The speed at which one process more would run on a node, as far as its figures tell; 0 where it takes no guests. */
+export function paceOf(node: CostedNode & { takes: boolean }): number {
+  return node.takes ? processSpeed(node, loadWith(node, { runnable: 1, rssKiB: 0 })) : 0
+}
+
 function share(part: number, whole: number): number {
   return whole <= 0 ? 0 : part / whole
 }

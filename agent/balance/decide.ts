@@ -43,10 +43,22 @@ export function decide(input: DecisionInput): Decision {
   return onlyBest(judgements)
 }
 
+/**
+ * Whether a job that wants a CPU or more may have something to gain elsewhere, by what is cheaply known: the best pace among nodes whose figures are fresh. If not,
+ * {@link decide} moves none.
+ */
+export function mayGain(own: DecisionInput['own'], bestPace: number): boolean {
+  return isCrowded(own) || bestPace >= processSpeed(own, own.load) * FASTER_AT_LEAST
+}
+
+function isCrowded({ memoryFreeKiB, memoryTotalKiB }: DecisionInput['own']): boolean {
+  return memoryFreeKiB < memoryTotalKiB * (1 - MEMORY_CROWDED)
+}
+
 /** The best place for this job, if it is worth the move. */
 function judge(input: DecisionInput, scale: CostScale, targets: readonly LoadEntry[], job: DecisionJob): Judgement {
   if (targets.length === 0) return stays(job, { why: 'no-nodes' })
-  const crowded = input.own.memoryFreeKiB < input.own.memoryTotalKiB * (1 - MEMORY_CROWDED)
+  const crowded = isCrowded(input.own)
   if (job.runnable < RUNNABLE_AT_LEAST && !crowded) return stays(job, { why: 'idle' })
   const speedHere = processSpeed(input.own, input.own.load)
   let best: LoadEntry | undefined

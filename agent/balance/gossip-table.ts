@@ -1,5 +1,6 @@
 import type { LoadEntry, SeenLoad } from '../../schema/load.ts'
 import type { NodeId } from '../../schema/node-state.ts'
+import { paceOf } from './cost.ts'
 
 /** Entries that one datagram carries besides the sender's own. */
 export const SENT_ENTRIES = 32
@@ -10,12 +11,14 @@ export const AGE_LIMIT_MS = 20_000
 
 /**
  * Figures of other nodes, freshest first, in columns: merging drops most of what it hears, and so need not look into it. `bornMs`: when each was
- * taken, by the clock of the node that has them. Never changed once made, because messages share them.
+ * taken, by the clock of the node that has them. `paces`: {@link paceOf} them, by which most nodes see that no job would gain anything by moving. Never
+ * changed once made, because messages share them.
  */
 export interface News {
   readonly ids: readonly NodeId[]
   readonly bornMs: readonly number[]
   readonly entries: readonly LoadEntry[]
+  readonly paces: readonly number[]
 }
 
 /** The sender's own figure, taken as it is sent, and its freshest of others. Only ages cross the wire, so that no clocks need to agree. */
@@ -26,7 +29,7 @@ export interface GossipMessage {
   news: News
 }
 
-const NO_NEWS: News = { ids: [], bornMs: [], entries: [] }
+const NO_NEWS: News = { ids: [], bornMs: [], entries: [], paces: [] }
 
 /**
  * The freshest load figures this node has, freshest first: what MOSIX calls the load vector. Every second a node sends its own
@@ -52,17 +55,19 @@ export class GossipTable {
     const ids: NodeId[] = []
     const bornMs: number[] = []
     const entries: LoadEntry[] = []
+    const paces: number[] = []
     const round = nextRound()
-    const take = (id: NodeId, born: number, entry: LoadEntry): void => {
+    const take = (id: NodeId, born: number, entry: LoadEntry, pace: number): void => {
       if (metIn[id] === round) return
       metIn[id] = round
       ids.push(id)
       bornMs.push(born)
       entries.push(entry)
+      paces.push(pace)
     }
     // Others know nothing of this node that it does not know better.
     metIn[this.#self] = round
-    take(own.id, nowMs, own)
+    take(own.id, nowMs, own, paceOf(own))
     let our = 0
     let their = 0
     while (ids.length < KEPT_ENTRIES && (our < ours.ids.length || their < theirs.ids.length)) {
@@ -73,9 +78,9 @@ export class GossipTable {
       if (nowMs - born > AGE_LIMIT_MS) break
       const from = oursIsFresher ? ours : theirs
       const row = oursIsFresher ? our++ : their++
-      take(from.ids[row] as NodeId, born, from.entries[row] as LoadEntry)
+      take(from.ids[row] as NodeId, born, from.entries[row] as LoadEntry, from.paces[row] as number)
     }
-    this.#news = { ids, bornMs, entries }
+    this.#news = { ids, bornMs, entries, paces }
   }
 
   /** What is known at this moment, freshest first, in columns: a decision takes it once a second. */
@@ -87,6 +92,14 @@ export class GossipTable {
     }
   }
 
+  /** The best pace among figures no older than `limitMs`; 0 when there is none. */
+  bestPace(nowMs: number, limitMs: number): number {
+    const { bornMs, paces } = this.#news
+    let best = 0
+    for (let row = 0; row < paces.length && nowMs - (bornMs[row] as number) <= limitMs; row++) best = Math.max(best, paces[row] as number)
+    return best
+  }
+
   /** The same, each figure with its age. */
   seen(nowMs: number): SeenLoad[] {
     const { nodes, agesMs } = this.fresh(nowMs)
@@ -95,17 +108,19 @@ export class GossipTable {
 
   /** Changes what is known of a node until news of it come: a job that is on its way there is already load. */
   adjust(id: NodeId, change: (entry: LoadEntry) => LoadEntry): void {
-    const { ids, bornMs, entries } = this.#news
+    const { ids, bornMs, entries, paces } = this.#news
     const row = ids.indexOf(id)
-    if (row >= 0) this.#news = { ids, bornMs, entries: entries.with(row, change(entries[row] as LoadEntry)) }
+    if (row < 0) return
+    const changed = change(entries[row] as LoadEntry)
+    this.#news = { ids, bornMs, entries: entries.with(row, changed), paces: paces.with(row, paceOf(changed)) }
   }
 
   /** Forgets nodes that are no members any more. */
   keepOnly(isMember: (id: NodeId) => boolean): void {
-    const { ids, bornMs, entries } = this.#news
+    const { ids, bornMs, entries, paces } = this.#news
     if (ids.every(isMember)) return
     const isKept = (_: unknown, row: number): boolean => isMember(ids[row] as NodeId)
-    this.#news = { ids: ids.filter(isKept), bornMs: bornMs.filter(isKept), entries: entries.filter(isKept) }
+    this.#news = { ids: ids.filter(isKept), bornMs: bornMs.filter(isKept), entries: entries.filter(isKept), paces: paces.filter(isKept) }
   }
 }
 
@@ -119,7 +134,8 @@ export function freshCount({ bornMs }: News, nowMs: number, limitMs: number): nu
 /** Puts figures that came in any order into one. */
 export function newsOf(figures: readonly { entry: LoadEntry; bornMs: number }[]): News {
   const inOrder = figures.toSorted((a, b) => b.bornMs - a.bornMs)
-  return { ids: inOrder.map(({ entry }) => entry.id), bornMs: inOrder.map(({ bornMs }) => bornMs), entries: inOrder.map(({ entry }) => entry) }
+  const entries = inOrder.map(({ entry }) => entry)
+  return { ids: entries.map(({ id }) => id), bornMs: inOrder.map(({ bornMs }) => bornMs), entries, paces: entries.map(paceOf) }
 }
 
 /**

@@ -10,11 +10,11 @@ import { explain } from './explain.ts'
 import type { HeldJobs } from './held-jobs.ts'
 import type { JobMover } from './job-mover.ts'
 import { whatFailed } from './move-failure.ts'
+import { RENEW_MS } from './reservations.ts'
 
 export const CHANNEL = 'balance'
 /** A reservation is asked for and answered within this time, or the move is not made. */
 const CALL_LIMIT_MS = 3_000
-const RENEW_MS = 2_000
 
 /** What a job that is about to start needs, and how this node is at that moment. */
 export interface StartWish extends Pick<DecisionJob, 'rssKiB' | 'mask' | 'cpuClass'> {

@@ -14,6 +14,11 @@ export function bestNode(input: DecisionInput, job: DecisionJob): LoadEntry | un
   return cheapest(scale, targets.filter((node) => isOpenTo(node, wanted)), wanted)
 }
 
+/** Whether starting a job elsewhere may be better than here, by the best pace among nodes whose figures are fresh. If not, {@link placeNewJob} gives none. */
+export function mayStartAway(own: DecisionInput['own'], job: Pick<DecisionJob, 'rssKiB'>, bestPace: number): boolean {
+  return !hasRoom(own, job.rssKiB) || bestPace >= processSpeed(own, loadWith(own, { runnable: 1, rssKiB: job.rssKiB })) * WORTH_STARTING_AWAY
+}
+
 /**
  * The node on which a job that is about to start costs least (`mosrun -j auto`): moving nothing is the cheapest move. Undefined when
  * no other node is better than this one; `input.own.load` must be the load of this moment.

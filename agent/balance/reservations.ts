@@ -3,6 +3,7 @@ import { hasRoom } from './eligibility.ts'
 
 /** A reservation that nothing came of ends by itself; one whose job is on its way is renewed by the move. */
 export const RESERVATION_MS = 5_000
+export const RENEW_MS = 2_000
 /** How much busier than it told the asker a node may have become before it sends a job away again. */
 const BUSIER_BY = 0.25
 /** Jobs that may be about to start here at the same time. */

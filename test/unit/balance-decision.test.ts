@@ -3,12 +3,12 @@ import { describe, expect, test } from 'vitest'
 import { Backoff } from '../../agent/balance/backoff.ts'
 import { Balancer } from '../../agent/balance/balancer.ts'
 import { newsOf } from '../../agent/balance/gossip-table.ts'
-import { costScale, marginalCost, processSpeed, savedCost } from '../../agent/balance/cost.ts'
-import { decide, netSaving } from '../../agent/balance/decide.ts'
+import { costScale, marginalCost, paceOf, processSpeed, savedCost } from '../../agent/balance/cost.ts'
+import { decide, mayGain, netSaving } from '../../agent/balance/decide.ts'
 import { hasRoom } from '../../agent/balance/eligibility.ts'
 import { explain } from '../../agent/balance/explain.ts'
 import { MoveFigures } from '../../agent/balance/move-figures.ts'
-import { bestNode, placeNewJob } from '../../agent/balance/place.ts'
+import { bestNode, mayStartAway, placeNewJob } from '../../agent/balance/place.ts'
 import { RESERVATION_MS, Reservations } from '../../agent/balance/reservations.ts'
 import type { ReservationRequest } from '../../agent/balance/reservations.ts'
 import { decisionInputSchema } from '../../schema/decision.ts'
@@ -181,6 +181,18 @@ describe('the decision', () => {
       if (move.cause === 'cpu') expect(netSaving(move.weighing)).toBeGreaterThan(0)
     }))
   })
+})
+
+test('whatever the figures: where the best pace promises nothing, no job moves or starts elsewhere', () => {
+  const node = fc.record({ load: fc.double({ min: 0, max: 4, noNaN: true }), speed: fc.integer({ min: 5_000, max: 20_000 }), cpus: fc.integer({ min: 1, max: 4 }), takes: fc.boolean() })
+  const own = fc.record({ load: fc.double({ min: 0, max: 4, noNaN: true }), memoryFreeKiB: fc.integer({ min: 0, max: 2_000_000 }), speed: fc.integer({ min: 5_000, max: 20_000 }) })
+  fc.assert(fc.property(fc.array(node, { maxLength: 4 }), own, fc.integer({ min: 1, max: 4 }), fc.integer({ min: 0, max: 1_000_000 }), (nodes, changes, runnable, rssKiB) => {
+    const view = input([job('a', { rssKiB, runnable })], nodes.map((figures, index) => seen(index + 2, figures)))
+    const full = { ...view, own: { ...view.own, ...changes } }
+    const bestPace = Math.max(0, ...full.nodes.map(paceOf))
+    if (!mayGain(full.own, bestPace)) expect(decide(full).move).toBeUndefined()
+    if (!mayStartAway(full.own, { rssKiB }, bestPace)) expect(placeNewJob({ ...full, jobs: [] }, { rssKiB, cpuClass: 7 })).toBeUndefined()
+  }), { numRuns: 1_000 })
 })
 
 describe('sentences', () => {

@@ -8,6 +8,8 @@ import { ClusterRun, POLICIES } from '../../simulator/run.ts'
 import { SCENARIOS } from '../../simulator/scenario.ts'
 import type { Scenario } from '../../simulator/scenario.ts'
 import { comparisonTable } from '../../simulator/table.ts'
+import { advance, go, halt, putOn, remainingOf, takeOff } from '../../simulator/world.ts'
+import type { SimJob } from '../../simulator/world.ts'
 import { drawArrivals, heavyTailed, heavyTailedMean } from '../../simulator/workload.ts'
 
 function scenario(name: string, changes: Partial<Scenario> = {}): Scenario {
@@ -39,6 +41,32 @@ test('the bound: two jobs on one CPU take turns, a late one joins in', () => {
   const jobs = [{ atMs: 0, homeDraw: 0, demandSeconds: 10, rssKiB: 0 }, { atMs: 0, homeDraw: 0, demandSeconds: 10, rssKiB: 0 }]
   expect(perfectSharing(jobs, 1, 1, 60_000).average).toBeCloseTo(2)
   expect(perfectSharing(jobs, 8, 2, 60_000).average).toBeCloseTo(0.5)
+})
+
+describe('a simulated node', () => {
+  const job = (id: string, remaining: number): SimJob => ({
+    id, home: 0, demandSeconds: remaining, remaining, endsAt: 0, rssKiB: 0, bornMs: 0, node: 0, since: 0, lastFreezeMs: 0, moves: 0, leftNode: -1, leftMs: 0, state: 'frozen',
+  })
+
+  test('shares its CPU among the jobs that run, and tells to the millisecond when each is done', () => {
+    const [node] = new ClusterRun(scenario('equal', { nodes: 1 }), 'none', 1).nodes
+    if (node === undefined) throw new Error('a cluster without nodes')
+    const jobs = [job('short', 1), job('long', 3), job('stands', 2)]
+    for (const each of jobs) putOn(node, each)
+    for (const each of jobs) go(node, each)
+    const ends: [string, number][] = []
+    const until = (ms: number): void => advance(node, ms, ({ id }, atMs) => ends.push([id, Math.round(atMs)]))
+    until(1_500)
+    const [, , stands] = jobs as [SimJob, SimJob, SimJob]
+    halt(node, stands, 'frozen')
+    until(10_000)
+    expect(ends).toEqual([['short', 2_500], ['long', 4_500]])
+    expect(remainingOf(node, stands)).toBeCloseTo(1.5)
+    expect(() => { go(node, stands); takeOff(node, stands) }).toThrow('runs there')
+    until(20_000)
+    expect(ends.at(-1)).toEqual(['stands', 11_500])
+    expect([node.running, node.jobs.length, node.nextEnd]).toEqual([0, 0, Infinity])
+  })
 })
 
 describe('a simulated cluster', () => {
