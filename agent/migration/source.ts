@@ -57,11 +57,11 @@ export async function moveToTarget(move: SourceMove): Promise<Pick<MigrationRepo
   // Its pipes may cost a program: they are made while pages travel.
   const verdict = openVerdict(folder, [BEGIN_PIPE])
   verdict.catch(() => undefined)
-  // A target that refuses heeds none of these.
-  stream.order({ do: 'prepare', mounts: mountsOf(job, pid) })
   // The pages of a job that goes at once are few: a page server of its own would take longer to start than they do.
   const inRounds = needsPreCopy(move.ownBytes)
+  // A target that refuses heeds none of these. Pages wait for the first; the second is some programs, and may go on beside them.
   if (inRounds) stream.order({ do: 'receive' })
+  stream.order({ do: 'prepare', mounts: mountsOf(job, pid) })
   const welcome = stream.expect('welcome')
   const ready = inRounds ? new ReadyDump(move, { listening: welcome.then(() => stream.expect('listening')), pipes: verdict }) : undefined
   try {
