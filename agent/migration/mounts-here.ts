@@ -18,15 +18,16 @@ export function mountsHere(job: HeldJob, paths: readonly string[], bound: readon
   return [...new Set([...bound.map(({ path }) => path), ...paths])].map((path) => ({ path, from: sourceOf(path, job.place, bound, lives, NOTHING_FOLDER) }))
 }
 
-/** Adds those to the images that the job did not have where it comes from. Throws NodeError when it has one that is not among them. */
-export function addMounts(images: string, mounts: readonly BoundMount[]): void {
+/** Adds those to the images that the job did not have where it comes from; false while the image that has them is not there. Throws NodeError when it has one that is not among them. */
+export function addMounts(images: string, mounts: readonly BoundMount[]): boolean {
   const name = readdirSync(images).find((each) => /^mountpoints-\d+\.img$/.test(each))
-  if (name === undefined) return
+  if (name === undefined) return false
   const paths = mounts.map(({ path }) => path)
   const image = withMounts(readFileSync(`${images}/${name}`), paths)
   const unknown = mountsOfImage(image).find(({ path, key }) => key !== undefined && !paths.includes(path))
   if (unknown) throw new NodeError('MOUNTS_CHANGED', `the job came to have ${unknown.path} mounted when it was about to stand still`, 'the job goes on where it was; try again')
   writeFileSync(`${images}/${name}`, image, { mode: 0o600 })
+  return true
 }
 
 /** Has the kernel mount what a job with these mounts is to find here: it does so when somebody steps in. */

@@ -8,7 +8,7 @@ import { processesIn } from '../jobs/cgroups.ts'
 import type { HeldJob } from '../jobs/held-job.ts'
 import type { BoundMount } from '../jobs/mounts.ts'
 import { readTextIfThere } from '../os/files.ts'
-import { openOnceRead } from '../os/named-pipes.ts'
+import { openForReader, openOnceRead } from '../os/named-pipes.ts'
 import { restoreArguments } from './criu-arguments.ts'
 import { hasLocks, setLocksAside } from './file-locks.ts'
 import { addMounts, mountsHere } from './mounts-here.ts'
@@ -45,6 +45,8 @@ export interface RestorePlace {
 
 /** A restore that waits for the images. */
 export interface BegunRestore {
+  /** Some images are there: does with them what need not wait for the others. Throws NodeError MOUNTS_CHANGED. */
+  adapt(): void
   /** All images are there: resolves when the job stands, restored. Throws NodeError RESTORE_FAILED. */
   finish(verdict: Verdict, streams: Extract<SourceOrder, { do: 'restore' }>['streams']): Promise<void>
   /** Nothing more is to be told to it, whatever has become of it. */
@@ -63,18 +65,24 @@ export function beginRestore(place: RestorePlace, { mounts, handedOver }: LastRo
   if (isScarce) writeFileSync(`${folder}/spare-memory`, '', { mode: 0o600 })
   else renameSync(`${folder}/${HOLDING_PIPE}`, `${images}/${FIRST_IMAGE}`)
   let told = isScarce ? undefined : tell()
+  let hasMounts = false
   return {
+    adapt() {
+      hasMounts ||= addMounts(images, here)
+    },
     async finish(verdict, streams) {
-      addMounts(images, here)
+      this.adapt()
       if (hasLocks(images)) setLocksAside(images, folder, job.homeRoot)
-      job.arrive(streams)
       const over = new AbortController()
       try {
         if (isScarce) renameSync(`${images}/${FIRST_IMAGE_COMES_AS}`, `${images}/${FIRST_IMAGE}`)
         told ??= tell()
+        const given = isScarce ? Promise.resolve() : giveFirstImage(images, over.signal)
+        given.catch(() => undefined)
+        // criu need not wait until the job's streams are ready.
+        job.arrive(streams)
         const failed = whyItFails(job, images, over.signal)
-        const given = isScarce ? failed : giveFirstImage(images, over.signal).then(() => failed)
-        const reason = await Promise.race([verdict.reached.then(() => undefined), failed, given])
+        const reason = await Promise.race([verdict.reached.then(() => undefined), failed, given.then(() => failed)])
         if (reason !== undefined) throw new NodeError('RESTORE_FAILED', `node ${place.self} cannot restore it: ${reason}`, 'the job goes on where it was; try another node')
       } finally {
         over.abort()
@@ -84,11 +92,11 @@ export function beginRestore(place: RestorePlace, { mounts, handedOver }: LastRo
   }
 }
 
-/** Lets criu go on that is held at the first image, as soon as it is there; a second restore finds a file in its place. */
+/** Lets criu go on that is held at the first image, as soon as it is there, which is at once if it is there now; a second restore finds a file in its place. */
 async function giveFirstImage(images: string, over: AbortSignal): Promise<void> {
   const path = `${images}/${FIRST_IMAGE}`
   const comes = `${images}/${FIRST_IMAGE_COMES_AS}`
-  const pipe = await openOnceRead(path, () => over.aborted)
+  const pipe = openForReader(path) ?? await openOnceRead(path, () => over.aborted)
   if (pipe === undefined) return
   writeSync(pipe, readFileSync(comes))
   closeSync(pipe)

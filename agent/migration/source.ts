@@ -11,7 +11,7 @@ import { meminfoKiB } from '../os/meminfo.ts'
 import { run } from '../os/run.ts'
 import { carriers } from './carriers.ts'
 import { finalDumpArguments, preDumpArguments, type DumpOptions, type HandedOver } from './criu-arguments.ts'
-import { BEGIN_PIPE, startCriu } from './criu-process.ts'
+import { BEGIN_PIPE, startCriu, type Criu } from './criu-process.ts'
 import { parseDumpStats } from './criu-images.ts'
 import { countDirtyPages } from './dirty-pages.ts'
 import { handedOver, mountsOf, terminalsAmong } from './handed-over.ts'
@@ -80,7 +80,7 @@ export async function moveToTarget(move: SourceMove): Promise<Pick<MigrationRepo
   }
 }
 
-/** Copies pages while the job runs, until the rest may go while it stands. What is to be told of the last round is told later: whoever shows it would take the CPU from the dump. */
+/** Copies pages while the job runs, until the rest may go while it stands. What is to be told of the last round is told when this node waits for the target: whoever shows it would take the CPU from the dump. */
 async function preCopy(move: SourceMove, ready: ReadyDump, { pid, throttle }: Omit<Dump, 'round'>): Promise<{ rounds: Round[]; told: string }> {
   const rounds: Round[] = []
   for (let cpuShare = 1; ;) {
@@ -134,7 +134,7 @@ interface LastRoundParts {
   /** When none is ready, the job goes at once: all pages go with the other images. */
   ready: ReadyDump | undefined
   verdict: Verdict
-  /** What is to be told once it has begun. */
+  /** What is to be told of the round before. */
   told: string
 }
 
@@ -142,26 +142,29 @@ async function finalDump(move: SourceMove, dump: Dump, { ready, verdict, told }:
   const { job, stream } = move
   const handed = handedOver(job)
   const options = { ...dumpOptions(move, dump, handed), sendsPages: ready !== undefined }
-  const criu = ready ? await ready.begin(options) : startCriu(finalDumpArguments(options), { move: move.folder })
   stream.order({ do: 'stand-still', round: dump.round, mounts: [...options.mounts], handedOver: handed })
   job.setLeaving(true)
+  // All but the node's own programs give way to those of the job, and so does it to this one: there is little left to be done here once the dump has begun.
   movingJobs.set(job.cgroup, 'standing')
-  void dump.throttle.stepAsideFor(criu.ended, 'for-good')
-  if (told !== '') move.progress(told)
   let taken = false
+  let criu: Criu | undefined
   let frozen: Awaited<ReturnType<HeldJob['stdio']['freeze']>> | undefined
   try {
+    criu = ready ? await ready.begin(options) : startCriu(finalDumpArguments(options), { move: move.folder })
+    void dump.throttle.stepAsideFor(criu.ended, 'for-good')
     const first = await Promise.race([verdict.reached.then(() => 'dumped' as const), criu.ended])
     if (first !== 'dumped') throw dumpFailed(options.folder)
     // Should criu die now, its processes would run again by themselves; the freezer holds them until home has spoken.
     setFrozen(job, true)
-    frozen = await job.stdio.freeze()
     const filesAreHome = sendFilesHome(job)
     filesAreHome.catch(() => undefined)
     await standStillAt('frozen')
+    // The target has something to do with the images while this node sees to the rest.
     const imageBytes = await stream.sendFiles(options.folder, readdirSync(options.folder).filter((name) => name.endsWith('.img') && !(ready && /^page(?:s|map)-/.test(name))))
+    frozen = await job.stdio.freeze()
     await filesAreHome
     stream.order({ do: 'restore', streams: streamsToJson(frozen) })
+    if (told !== '') move.progress(told)
     await withLimit(stream.expect('restored'), RESTORE_LIMIT_MS)
     await standStillAt('committing')
     const said = await move.commit()
@@ -178,7 +181,7 @@ async function finalDump(move: SourceMove, dump: Dump, { ready, verdict, told }:
       if (!stream.isClosed) stream.order({ do: 'discard' })
       setFrozen(job, false)
       verdict.say('no')
-      await criu.ended
+      await criu?.ended
       if (frozen) job.stdio.thaw(frozen)
       job.setLeaving(false)
       // Home may be long in hearing that the move is off; the other jobs need not wait for that.

@@ -96,8 +96,11 @@ export async function receiveJob(arrival: Arrival): Promise<StandingJob> {
         standStill(order)
       } else if (!last) break
       else if (order.do === 'file') await receiveFile(stream, pathOf(last.images, order.name), order.bytes)
-      else if (order.do === 'small-files') await receiveSmallFiles(stream, last.images, order.files)
-      else if (order.do === 'restore') {
+      else if (order.do === 'small-files') {
+        await receiveSmallFiles(stream, last.images, order.files)
+        const begun = await restore
+        begun?.adapt()
+      } else if (order.do === 'restore') {
         await pages?.settled(last.round)
         const begun = await restore
         if (!begun) break
