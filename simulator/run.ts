@@ -228,7 +228,7 @@ export class ClusterRun {
   }
 
   #decide(node: SimNode, balancer: Balancer, now: number): void {
-    // Most nodes have nothing to gain, and that is known without looking at a job.
+    // Many nodes have nothing to gain, and that is known without looking at a job.
     if (this.#policy === 'ours' && !balancer.mayMove(now)) return
     let resident = false
     for (const job of node.jobs) resident ||= job.state === 'runs' && this.nowMs - job.since >= 10_000 / node.clockRate

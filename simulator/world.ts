@@ -78,7 +78,7 @@ export function localMs(node: SimNode, timeMs: number): number {
 
 /**
  * Lets the node's jobs run until `untilMs`; jobs that end on the way are taken off and told to `done`, with the exact time. The jobs themselves are not
- * looked at until one ends (virtual time, as in processor sharing: Kleinrock, Queueing Systems II, 1976), since ten thousand nodes are brought up to date each second.
+ * looked at until one ends (virtual time: Demers, Keshav, Shenker, Analysis and Simulation of a Fair Queueing Algorithm, SIGCOMM 1989), since ten thousand nodes are brought up to date each second.
  */
 export function advance(node: SimNode, untilMs: number, done: (job: SimJob, atMs: number) => void): void {
   while (node.advancedMs < untilMs) {

@@ -11,7 +11,7 @@ export const AGE_LIMIT_MS = 20_000
 
 /**
  * Figures of other nodes, freshest first, in columns: merging drops most of what it hears, and so need not look into it. `bornMs`: when each was
- * taken, by the clock of the node that has them. `paces`: {@link paceOf} them, by which most nodes see that no job would gain anything by moving. Never
+ * taken, by the clock of the node that has them. `paces`: {@link paceOf} them, by which many nodes see that no job would gain anything by moving. Never
  * changed once made, because messages share them.
  */
 export interface News {
