@@ -25,6 +25,8 @@ export interface CriuOptions {
   move: string
   /** What criu is to have as descriptor 0, the connection that pages take; it is closed here at the end. */
   stdin?: Socket
+  /** Before whatever else the node computes, unless told. */
+  niceness?: number
 }
 
 /** Starts criu in the background. It is never killed. */
@@ -79,9 +81,9 @@ function tell(pipe: number, verdict: 'go' | 'no'): void {
   }
 }
 
-function spawnCriu(args: readonly string[], { move, stdin }: CriuOptions, environment: Record<string, string> = {}): Criu {
+function spawnCriu(args: readonly string[], { move, stdin, niceness = CRIU_NICENESS }: CriuOptions, environment: Record<string, string> = {}): Criu {
   const child = spawn(CRIU, args, { cwd: '/', detached: true, env: { ...CRIU_ENVIRONMENT, PLUMP_MOVE: move, ...environment }, stdio: [stdin ?? 'ignore', 'ignore', 'ignore'] })
-  if (child.pid !== undefined) putFirst(child.pid)
+  if (child.pid !== undefined) setNiceness(child.pid, niceness)
   const ended = new Promise<number | undefined>((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code) => resolve(code ?? undefined))
@@ -89,9 +91,9 @@ function spawnCriu(args: readonly string[], { move, stdin }: CriuOptions, enviro
   return { pid: child.pid, ended }
 }
 
-function putFirst(pid: number): void {
+function setNiceness(pid: number, niceness: number): void {
   try {
-    setPriority(pid, CRIU_NICENESS)
+    setPriority(pid, niceness)
   } catch {
     // It has ended already; its exit code says why.
   }
