@@ -12,7 +12,7 @@ import { PAGES_KEEP_ALIVE_MS } from './pages-connection.ts'
 
 const CONNECTION_LIMIT_MS = 30_000
 const CONNECTION_POLL_MS = 20
-/** Behind what brings the pages: with criu's usual niceness it displaced the kernel's decryption for every packet, and a job of 8 MiB took half as long again to move. docs/decisions/0049 has the figures. */
+/** Behind the kernel's threads that bring the pages: with criu's usual niceness, a job of 8 MiB took half as long again to move. docs/decisions/0049 has the figures. */
 const PAGE_SERVER_NICENESS = 10
 
 /** Of a job that comes here: its node, this node, the folder of its move and its cgroup. */
