@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net'
 import { PlumpError, type ExitCode, EXIT } from '../errors.ts'
-import { REPLY_LIMIT_BYTES, replySchema, type Request } from './control-protocol.ts'
+import { REPLY_LIMIT_BYTES, replySchema, requestSchema, type Request } from './control-protocol.ts'
 import { onLines } from './lines.ts'
+import { usage } from './options.ts'
 import { connectOnce } from './sockets.ts'
 
 export interface CallOptions {
@@ -12,9 +13,11 @@ export interface CallOptions {
 
 /**
  * Sends one request to a lab's supervisor and gives the `done` result. Throws the supervisor's own PlumpError, or LAB_GONE
- * when it cannot be reached or ends meanwhile, or INTERRUPTED when the signal fires.
+ * when it cannot be reached or ends meanwhile, or INTERRUPTED when the signal fires, or USAGE before it is sent.
  */
 export async function call(controlSocket: string, request: Request, options: CallOptions = {}): Promise<unknown> {
+  const checked = requestSchema.safeParse(request)
+  if (!checked.success) throw usage(`lab ${request.verb}: ${checked.error.issues.map(({ message }) => message).join('; ')}`, `./plump lab ${request.verb} --help`)
   const socket = await connectOnce(controlSocket).catch((error: unknown) => Promise.reject(gone(error)))
   try {
     return await answerTo(socket, request, options)

@@ -8,6 +8,8 @@ import { DHCP_KINDS, machineConfigSchema, nicSchema, NODE_LIMIT } from './option
  */
 const node = z.number().int().min(1).max(NODE_LIMIT)
 const nic = z.number().int().min(0).optional()
+const COMMAND_LIMIT = 32 * 1024
+const TEXT_LIMIT = 4096
 
 export const requestSchema = z.discriminatedUnion('verb', [
   z.object({ verb: z.literal('status') }),
@@ -15,7 +17,7 @@ export const requestSchema = z.discriminatedUnion('verb', [
   z.object({ verb: z.literal('hold') }),
   z.object({ verb: z.literal('release') }),
   z.object({ verb: z.literal('add'), machine: machineConfigSchema }),
-  z.object({ verb: z.literal('exec'), node, command: z.string().max(32 * 1024), limitMs: z.number().positive().max(0x7fffffff) }),
+  z.object({ verb: z.literal('exec'), node, command: z.string().max(COMMAND_LIMIT, `a command has at most ${COMMAND_LIMIT} characters; send what is longer in parts`), limitMs: z.number().positive().max(0x7fffffff) }),
   z.object({ verb: z.literal('cut'), node, nic, carrier: z.boolean() }),
   z.object({ verb: z.literal('heal'), node, nic, network: z.number().int().min(0).optional() }),
   z.object({ verb: z.literal('kill'), node }),
@@ -24,7 +26,7 @@ export const requestSchema = z.discriminatedUnion('verb', [
   z.object({ verb: z.literal('plug'), node, card: nicSchema }),
   z.object({ verb: z.literal('plugDisk'), node, file: z.string(), writable: z.boolean() }),
   z.object({ verb: z.literal('eject'), node }),
-  z.object({ verb: z.literal('type'), node, text: z.string().max(4096) }),
+  z.object({ verb: z.literal('type'), node, text: z.string().max(TEXT_LIMIT, `at most ${TEXT_LIMIT} characters are typed at once`) }),
   z.object({ verb: z.literal('screendump'), node, file: z.string() }),
   z.object({ verb: z.literal('dhcp'), network: z.number().int().min(0), kind: z.enum(DHCP_KINDS), leaseSeconds: z.number().int().min(10).optional(), ntp: z.ipv4().optional() }),
   z.object({ verb: z.literal('down') }),

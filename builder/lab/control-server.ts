@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
-import { describeError, exitCodeOf, PlumpError } from '../errors.ts'
+import { exitCodeOf, PlumpError } from '../errors.ts'
 import { REQUEST_LIMIT_BYTES, requestSchema, type Reply, type Request } from './control-protocol.ts'
 import type { LabHost } from './lab-host.ts'
 import { onLines } from './lines.ts'
@@ -95,5 +95,5 @@ function failure(error: unknown): Reply {
   if (error instanceof PlumpError) {
     return { reply: 'failed', code: error.code, message: error.message, fix: error.fix, exitCode: error.exitCode }
   }
-  return { reply: 'failed', code: 'BUG', message: describeError(error), fix: 'this is a bug in Plump; please report it', exitCode: exitCodeOf(error) }
+  return { reply: 'failed', code: 'BUG', message: error instanceof Error ? error.stack ?? error.message : String(error), fix: 'this is a bug in Plump; please report it', exitCode: exitCodeOf(error) }
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { hasVirtualisation } from '../../builder/lab/accelerator.ts'
+import { call } from '../../builder/lab/control-client.ts'
 import { parseCpu, parseNics, type MachineConfig } from '../../builder/lab/options.ts'
 import { shellLine } from '../../builder/lab/overview.ts'
 import { nicDeviceAdd, qemuArguments, type MachineFiles, type MachineNic } from '../../builder/lab/qemu-arguments.ts'
@@ -90,4 +91,9 @@ test('--cpu: a model of QEMU with flags, or all that this machine has; nothing e
   expect(valuesOf(qemuArguments(config, [], files, 'tcg'), '-cpu')).toEqual(['max,-erms'])
   expect(valuesOf(qemuArguments({ ...config, cpu: parseCpu('Westmere,+avx') }, [], files, 'kvm'), '-cpu')).toEqual(['Westmere,+avx'])
   for (const text of ['', '-max', 'max -smp 4', 'max;x']) expect(() => parseCpu(text)).toThrow(expect.objectContaining({ code: 'USAGE' }))
+})
+
+test('what a lab would not take is refused before it is sent, with a way out', async () => {
+  const request = { verb: 'exec', node: 1, command: 'x'.repeat(32 * 1024 + 1), limitMs: 1000 } as const
+  await expect(call('/nowhere/control', request)).rejects.toMatchObject({ code: 'USAGE', exitCode: 2, message: expect.stringContaining('32768 characters') as string, fix: './plump lab exec --help' })
 })
