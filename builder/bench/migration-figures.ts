@@ -19,6 +19,7 @@ const MEMORY_MIB = 1_280
 const WIRE_BYTES = 32 * MIB
 /** Wire and relay in turn so many times, since the machine's speed changes; the medians count. */
 const TRANSFERS = 5
+const NICE_READER = 10
 /** Of moves there and back the median counts, of starts of programs the least. */
 const MOVES = 3
 const STARTS = 3
@@ -62,6 +63,8 @@ export interface LoadFigures {
 export interface MigrationFigures {
   loads: (LoadFigures | FailedLoad)[]
   wireBytesPerSecond: number
+  /** The same, when what reads from the connection has niceness 10, as the page server of a move has (docs/decisions/0049). */
+  wireToNiceReaderBytesPerSecond: number
   /** From a job on the other node to a program at home. */
   relayBytesPerSecond: number
   mosrunTrueMs: number
@@ -135,26 +138,28 @@ function zeros(bytes: number): string {
 }
 
 /** What the mesh carries in one plain connection, and what of it a job's output gets. */
-async function measureTransfers(pair: Pair): Promise<Pick<MigrationFigures, 'wireBytesPerSecond' | 'relayBytesPerSecond'>> {
+async function measureTransfers(pair: Pair): Promise<Pick<MigrationFigures, 'wireBytesPerSecond' | 'wireToNiceReaderBytesPerSecond' | 'relayBytesPerSecond'>> {
   const { home, otherId } = pair
-  const times: { wireMs: number; nothingThereMs: number; jobMs: number }[] = []
+  const times: { wireMs: number; niceReaderMs: number; nothingThereMs: number; jobMs: number }[] = []
   for (let transfer = 0; transfer < TRANSFERS; transfer++) {
     const wireMs = await timeWire(pair)
+    const niceReaderMs = await timeWire(pair, NICE_READER)
     const nothingThereMs = await timed(home, `runon ${otherId} true < /dev/null`)
     const jobMs = await timed(home, `runon ${otherId} sh -c '${zeros(WIRE_BYTES)}' < /dev/null | cat > /dev/null`)
-    times.push({ wireMs, nothingThereMs, jobMs })
+    times.push({ wireMs, niceReaderMs, nothingThereMs, jobMs })
   }
   // The least, so that a slow start of a job that does nothing makes no relay look fast.
   const startMs = Math.min(...times.map(({ nothingThereMs }) => nothingThereMs))
   return {
     wireBytesPerSecond: bytesPerSecond(median(times.map(({ wireMs }) => wireMs))),
+    wireToNiceReaderBytesPerSecond: bytesPerSecond(median(times.map(({ niceReaderMs }) => niceReaderMs))),
     relayBytesPerSecond: bytesPerSecond(median(times.map(({ jobMs }) => Math.max(1, jobMs - startMs)))),
   }
 }
 
 /** How long {@link WIRE_BYTES} take to the other node. */
-async function timeWire({ home, other, otherId }: Pair): Promise<number> {
-  await receive(other, 'cat > /dev/null', '/var/tmp/wire')
+async function timeWire({ home, other, otherId }: Pair, niceness = 0): Promise<number> {
+  await receive(other, 'cat > /dev/null', '/var/tmp/wire', niceness)
   return timed(home, `${zeros(WIRE_BYTES)} | nc ${meshAddress(otherId)} ${COPY_PORT}`)
 }
 

@@ -13,10 +13,11 @@ const HALF_OF_BARE_BYTES = 64 * 1024 * 1024
 
 /** The figures beside what we mean to reach. */
 export function migrationRows(figures: MigrationFigures): GoalRow[] {
-  const { wireBytesPerSecond, relayBytesPerSecond, mosrunTrueMs, nodeNothingMs } = figures
+  const { wireBytesPerSecond, wireToNiceReaderBytesPerSecond, relayBytesPerSecond, mosrunTrueMs, nodeNothingMs } = figures
   const relayGoal = Math.min(RELAY_BYTES_PER_SECOND, RELAY_SHARE * wireBytesPerSecond)
   return [
     { what: 'wire', measured: rate(wireBytesPerSecond), goal: '' },
+    { what: '  read with niceness 10', measured: rate(wireToNiceReaderBytesPerSecond), goal: '' },
     { what: 'stdio from the other node', measured: rate(relayBytesPerSecond), goal: `>= ${rate(relayGoal)}`, isReached: relayBytesPerSecond >= relayGoal },
     { what: 'node -e 0', measured: ms(nodeNothingMs), goal: '' },
     { what: 'mosrun true', measured: ms(mosrunTrueMs), goal: `<= ${ms(MOSRUN_FACTOR * nodeNothingMs)}`, isReached: mosrunTrueMs <= MOSRUN_FACTOR * nodeNothingMs },

@@ -30,7 +30,7 @@ test.runIf(process.arch === 'x64' && process.platform === 'linux').each([0, 20_0
 
 test('figures stand beside what is to be reached, and say whether it is', () => {
   const figures: MigrationFigures = {
-    wireBytesPerSecond: 50_000_000, relayBytesPerSecond: 41_000_000, mosrunTrueMs: 900, nodeNothingMs: 250,
+    wireBytesPerSecond: 50_000_000, wireToNiceReaderBytesPerSecond: 60_000_000, relayBytesPerSecond: 41_000_000, mosrunTrueMs: 900, nodeNothingMs: 250,
     loads: [{
       load: { bytes: 64 * MIB, dirtyBytesPerSecond: 20_000_000 }, move: { freezeMs: 1_000, totalMs: 3_000, bytes: 80_000_000, rounds: 3 }, moves: [], abortMs: 400, wireBytesPerSecond: 40_000_000,
       bare: { dumpMs: 700, copyMs: 1_800, restoreMs: 600, bytes: 67_000_000, dirtyDumpMs: 200 },
@@ -49,6 +49,6 @@ test('figures stand beside what is to be reached, and say whether it is', () => 
 })
 
 test('a load that could not be measured is a line of its own, and the goals of the others stand', () => {
-  const rows = migrationRows({ wireBytesPerSecond: 1, relayBytesPerSecond: 1, mosrunTrueMs: 1, nodeNothingMs: 1, loads: [{ load: { bytes: 8 * MIB, dirtyBytesPerSecond: 0 }, failed: 'no room' }] })
+  const rows = migrationRows({ wireBytesPerSecond: 1, wireToNiceReaderBytesPerSecond: 1, relayBytesPerSecond: 1, mosrunTrueMs: 1, nodeNothingMs: 1, loads: [{ load: { bytes: 8 * MIB, dirtyBytesPerSecond: 0 }, failed: 'no room' }] })
   expect(rows.at(-1)).toEqual({ what: '8 MiB, idle', measured: 'failed', goal: 'moves', isReached: false })
 })
