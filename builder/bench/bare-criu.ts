@@ -86,9 +86,9 @@ async function copy(from: LabNode, to: LabNode, address: string): Promise<number
 /**
  * Has the node take one connection and hand what comes to a shell line, from a new folder. nc closes a connection when its own input has ended, and
  * the sender would take that for the end: so its input is a pipe that never ends. Then nc on either side ends when all has been sent and read.
+ * nc and the shell line have this niceness, from their shell.
  */
 export async function receive(node: LabNode, line: string, folder: string, niceness = 0): Promise<void> {
-  // What the shell starts has its niceness.
   await said(node, `renice -n ${niceness} -p $$; rm -rf ${folder}; mkdir -p ${folder}; mkfifo ${folder}/quiet; (nc -l -p ${COPY_PORT} 0<> ${folder}/quiet | (${line})) > /dev/null 2>&1 &`)
   await said(node, `until netstat -ltn | grep -q ':${COPY_PORT} '; do usleep 50000; done`)
 }

@@ -17,7 +17,7 @@ export interface CallOptions {
  */
 export async function call(controlSocket: string, request: Request, options: CallOptions = {}): Promise<unknown> {
   const checked = requestSchema.safeParse(request)
-  if (!checked.success) throw usage(`lab ${request.verb}: ${checked.error.issues.map(({ message }) => message).join('; ')}`, `./plump lab ${request.verb} --help`)
+  if (!checked.success) throw usage(checked.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '), './plump lab --help')
   const socket = await connectOnce(controlSocket).catch((error: unknown) => Promise.reject(gone(error)))
   try {
     return await answerTo(socket, request, options)
